@@ -1,0 +1,26 @@
+/*
+ * guc.c
+ *		Declares tracer's configuration variables, all in one place.
+ */
+#include "compat.h"
+
+#include "utils/guc.h"
+
+#include "guc.h"
+
+int			tracer_graph_cache_size = 512 * 1024;
+
+void
+tracer_define_gucs(void)
+{
+	DefineCustomIntVariable("tracer.graph_cache_size",
+							"Memory that one backend may spend on the cached lineage graph.",
+							"A larger graph is walked through its indexes instead, which is slower. "
+							"0 never caches.",
+							&tracer_graph_cache_size,
+							512 * 1024, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	MarkGUCPrefixReserved("tracer");
+}

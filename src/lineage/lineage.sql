@@ -1,0 +1,99 @@
+/*
+ * Lineage: what exists, what it is called, and what feeds what.
+ *
+ * Edges are stored by asset id, one row per (upstream, downstream, kind,
+ * source), so that two importers can say the same thing and one can take it
+ * back. People write through tracer.link() and tracer.unlink(), which take
+ * names. Every change leaves a row in tracer.lineage_log: the graph that
+ * backends cache is patched from it instead of being rebuilt (cache.c).
+ */
+
+-- Steps of 1,024 started at a node number keep ids unique across servers.
+CREATE SEQUENCE tracer.asset_id AS bigint INCREMENT BY 1024 MINVALUE 0 START WITH 1024;
+
+CREATE TABLE tracer.asset (
+    asset_id    bigint PRIMARY KEY DEFAULT nextval('tracer.asset_id'),
+    name        text NOT NULL UNIQUE CHECK (name <> ''),
+    kind        text,
+    owner       text,
+    tier        int,
+    due         text,
+    description text,
+    runbook_url text,
+    tags        jsonb,
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+ALTER SEQUENCE tracer.asset_id OWNED BY tracer.asset.asset_id;
+SELECT pg_catalog.pg_extension_config_dump('tracer.asset', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.asset_id', '');
+
+COMMENT ON TABLE tracer.asset IS 'A table, model, job, task, dashboard, service or ML model with one canonical name. Plain INSERT or COPY; tracer.link() declares what it does not find.';
+COMMENT ON COLUMN tracer.asset.asset_id IS 'Id; never reused.';
+COMMENT ON COLUMN tracer.asset.name IS 'Canonical name, compared exactly. Other names go to tracer.asset_alias.';
+COMMENT ON COLUMN tracer.asset.kind IS 'What it is: table, dbt model, job, task, dashboard, service, ... Free text.';
+COMMENT ON COLUMN tracer.asset.owner IS 'Team that owns it (tracer.team.name); NULL: nobody, which tracer.doctor() reports.';
+COMMENT ON COLUMN tracer.asset.tier IS 'Importance, 1 the highest; NULL: unknown.';
+COMMENT ON COLUMN tracer.asset.due IS 'Deadline in wall-clock time with its zone, such as 08:00 Europe/London; the report holds incidents against it.';
+COMMENT ON COLUMN tracer.asset.description IS 'For people.';
+COMMENT ON COLUMN tracer.asset.runbook_url IS 'Where to read what to do; shown in the report.';
+COMMENT ON COLUMN tracer.asset.tags IS 'Anything else, as a JSON object.';
+COMMENT ON COLUMN tracer.asset.created_at IS 'When tracer first heard of it.';
+
+CREATE TABLE tracer.asset_alias (
+    alias text PRIMARY KEY CHECK (alias <> ''),
+    asset text NOT NULL
+);
+CREATE INDEX asset_alias_asset ON tracer.asset_alias (asset);
+SELECT pg_catalog.pg_extension_config_dump('tracer.asset_alias', '');
+
+COMMENT ON TABLE tracer.asset_alias IS 'Other names under which tools know an asset. A canonical name wins over an alias of the same spelling.';
+COMMENT ON COLUMN tracer.asset_alias.alias IS 'The other name, compared exactly.';
+COMMENT ON COLUMN tracer.asset_alias.asset IS 'Canonical name that it stands for (tracer.asset.name).';
+
+CREATE TABLE tracer.team (
+    name      text PRIMARY KEY CHECK (name <> ''),
+    page      text[],
+    inform    text[],
+    time_zone text
+);
+SELECT pg_catalog.pg_extension_config_dump('tracer.team', '');
+
+COMMENT ON TABLE tracer.team IS 'A team that owns assets, and the channels that reach it.';
+COMMENT ON COLUMN tracer.team.name IS 'Name, as in tracer.asset.owner.';
+COMMENT ON COLUMN tracer.team.page IS 'Channels that wake somebody.';
+COMMENT ON COLUMN tracer.team.inform IS 'Channels that only tell.';
+COMMENT ON COLUMN tracer.team.time_zone IS 'IANA time zone of the team''s wall clock; NULL: the server''s.';
+
+CREATE TABLE tracer.lineage (
+    upstream     bigint NOT NULL REFERENCES tracer.asset ON DELETE CASCADE,
+    downstream   bigint NOT NULL REFERENCES tracer.asset ON DELETE CASCADE,
+    kind         text NOT NULL DEFAULT 'data' CHECK (kind <> ''),
+    source       text NOT NULL DEFAULT 'manual' CHECK (source <> ''),
+    lag          interval CHECK (lag >= interval '0'),
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (upstream, downstream, kind, source)
+);
+CREATE INDEX lineage_downstream ON tracer.lineage (downstream, upstream);
+SELECT pg_catalog.pg_extension_config_dump('tracer.lineage', '');
+
+COMMENT ON TABLE tracer.lineage IS 'Directed edges upstream -> downstream between assets, one row per (upstream, downstream, kind, source). Written by tracer.link() and tracer.unlink(); views that show names: tracer.lineage_edges.';
+COMMENT ON COLUMN tracer.lineage.upstream IS 'Asset id of what feeds or runs.';
+COMMENT ON COLUMN tracer.lineage.downstream IS 'Asset id of what is fed or run.';
+COMMENT ON COLUMN tracer.lineage.kind IS 'data, or runs for a job above what it executes; other kinds are walked like data.';
+COMMENT ON COLUMN tracer.lineage.source IS 'Who said so: manual, or the importer''s name.';
+COMMENT ON COLUMN tracer.lineage.lag IS 'How long after the upstream a failure shows downstream, beyond the horizon; NULL: none. Counted in whole seconds, rounded up.';
+COMMENT ON COLUMN tracer.lineage.created_at IS 'When the edge was first declared.';
+
+CREATE TABLE tracer.lineage_log (
+    log_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    xid        xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    upstream   bigint,
+    downstream bigint
+);
+CREATE INDEX lineage_log_xid ON tracer.lineage_log (xid);
+
+COMMENT ON TABLE tracer.lineage_log IS 'Pairs of assets whose lineage changed, for patching cached graphs and re-placing alerts. Not for users.';
+COMMENT ON COLUMN tracer.lineage_log.log_id IS 'Order within a transaction.';
+COMMENT ON COLUMN tracer.lineage_log.xid IS 'Transaction that changed the pair.';
+COMMENT ON COLUMN tracer.lineage_log.upstream IS 'Asset id; NULL with downstream: too many to list, rebuild.';
+COMMENT ON COLUMN tracer.lineage_log.downstream IS 'Asset id.';

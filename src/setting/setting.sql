@@ -1,0 +1,125 @@
+/*
+ * Settings: what changes tracer's decisions. One committed value for every
+ * session, so that the worker, pg_cron and a person at psql decide alike.
+ * Process matters (cache size, timeouts, hosts) are GUCs instead.
+ *
+ * The catalog below is the one place where a setting is declared. Only values
+ * that differ from the default are stored, so that a dump restores into a
+ * newer version without pinning its defaults.
+ */
+CREATE TABLE tracer.setting_override (
+    name       text PRIMARY KEY,
+    value      text,
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    changed_by text NOT NULL DEFAULT session_user
+);
+SELECT pg_catalog.pg_extension_config_dump('tracer.setting_override', '');
+
+COMMENT ON TABLE tracer.setting_override IS 'Settings that differ from their default. Written by tracer.set(); read tracer.setting instead.';
+COMMENT ON COLUMN tracer.setting_override.name IS 'Name of the setting.';
+COMMENT ON COLUMN tracer.setting_override.value IS 'Its value as text; NULL means none, where the setting allows it.';
+COMMENT ON COLUMN tracer.setting_override.changed_at IS 'When it was set.';
+COMMENT ON COLUMN tracer.setting_override.changed_by IS 'Who set it.';
+
+CREATE FUNCTION tracer.setting_catalog()
+RETURNS TABLE (name text, type text, default_value text, minimum text, maximum text, nullable boolean, description text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+VALUES
+  ('horizon', 'interval', '6 hours', '1 second', '30 days', false,
+   'How long after a failure a failure downstream of it still counts as its consequence.'),
+  ('detection_lag', 'interval', '30 minutes', '0', '7 days', false,
+   'How much later than its consequence a cause may be noticed: upstream monitors may be slow.'),
+  ('max_hops', 'integer', NULL, '1', '1000000', true,
+   'How many lineage edges a consequence may be away from its cause. NULL: any number.'),
+  ('max_incident_age', 'interval', '7 days', '1 minute', '365 days', false,
+   'How long a failure that is still firing may go on explaining new ones; also how far back edited lineage re-places alerts.'),
+  ('change_lookback', 'interval', '24 hours', '0', '90 days', false,
+   'How long before a failure a change still counts as evidence.'),
+  ('quiet_after', 'interval', '26 hours', '1 minute', '365 days', false,
+   'After how long without a repeat an episode counts as over for grouping, where the tool never sends a resolve. tracer.source.quiet_after overrides it for one source.'),
+  ('min_confidence', 'number', '0.30', '0', '1', false,
+   'Below this confidence tracer names no root cause.')
+$$;
+COMMENT ON FUNCTION tracer.setting_catalog() IS 'Every setting with its type, default, bounds and meaning. Bounds are inclusive.';
+
+CREATE VIEW tracer.setting AS
+SELECT c.name,
+       CASE WHEN o.name IS NULL THEN c.default_value ELSE o.value END AS value,
+       c.default_value,
+       c.type,
+       o.changed_at,
+       o.changed_by,
+       c.description
+  FROM tracer.setting_catalog() c
+  LEFT JOIN tracer.setting_override o USING (name);
+COMMENT ON VIEW tracer.setting IS 'What changes tracer''s decisions: one committed row for all sessions. Change with tracer.set(name, value).';
+COMMENT ON COLUMN tracer.setting.name IS 'Name of the setting.';
+COMMENT ON COLUMN tracer.setting.value IS 'Value in force; NULL means none.';
+COMMENT ON COLUMN tracer.setting.default_value IS 'Value where nobody set one.';
+COMMENT ON COLUMN tracer.setting.type IS 'interval, integer or number.';
+COMMENT ON COLUMN tracer.setting.changed_at IS 'When it was last set; NULL while it is the default.';
+COMMENT ON COLUMN tracer.setting.changed_by IS 'Who last set it; NULL while it is the default.';
+COMMENT ON COLUMN tracer.setting.description IS 'What it does.';
+
+CREATE FUNCTION tracer.set(name text, value text) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    c      record;
+    normal text;
+    ok     boolean;
+BEGIN
+    SELECT * INTO c FROM tracer.setting_catalog() s WHERE s.name = "set".name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'unrecognized setting "%"', coalesce("set".name, 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'SELECT name, value, description FROM tracer.setting lists them.';
+    END IF;
+
+    IF "set".value IS NULL AND NOT c.nullable THEN
+        DELETE FROM tracer.setting_override o WHERE o.name = c.name;
+        RETURN c.default_value;
+    END IF;
+
+    BEGIN
+        IF "set".value IS NULL THEN
+            ok := true;
+        ELSIF c.type = 'interval' THEN
+            normal := "set".value::interval::text;
+            ok := "set".value::interval BETWEEN c.minimum::interval AND c.maximum::interval;
+        ELSIF c.type = 'integer' THEN
+            normal := "set".value::integer::text;
+            ok := "set".value::integer BETWEEN c.minimum::integer AND c.maximum::integer;
+        ELSE
+            normal := "set".value::numeric::text;
+            ok := "set".value::numeric BETWEEN c.minimum::numeric AND c.maximum::numeric;
+        END IF;
+    EXCEPTION WHEN data_exception THEN
+        RAISE EXCEPTION 'invalid value for setting "%": "%"', c.name, "set".value
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('It takes a value of type %s, such as %s.', c.type, coalesce(c.default_value, c.minimum));
+    END;
+    IF NOT ok THEN
+        RAISE EXCEPTION 'value "%" is out of range for setting "%"', "set".value, c.name
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('It must lie between %s and %s.', c.minimum, c.maximum);
+    END IF;
+
+    INSERT INTO tracer.setting_override AS o (name, value)
+    VALUES (c.name, normal)
+    ON CONFLICT (name) DO UPDATE
+       SET value = excluded.value, changed_at = now(), changed_by = session_user;
+    RETURN normal;
+END
+$$;
+COMMENT ON FUNCTION tracer.set(text, text) IS 'Sets what tracer decides by, for every session from its commit on; returns the value as stored. NULL means none for max_hops and the default for the others. Errors: undefined_object for an unknown name, invalid_parameter_value for a value that is malformed or out of range.';
+
+CREATE FUNCTION tracer.get(name text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT s.value FROM tracer.setting s WHERE s.name = "get".name $$;
+COMMENT ON FUNCTION tracer.get(text) IS 'Value of a setting in force; NULL where it is none or where no such setting exists.';

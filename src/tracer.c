@@ -1,0 +1,23 @@
+/*
+ * tracer.c
+ *		Module entry: the magic block and _PG_init, nothing else of weight.
+ *
+ * Everything that tracer does lives in the room named for it (src/lineage,
+ * src/alert, src/incident, ...). This file only declares what a process must
+ * know as soon as the library is loaded: the configuration variables.
+ */
+#include "compat.h"
+
+#include "fmgr.h"
+
+#include "guc.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	tracer_define_gucs();
+}
