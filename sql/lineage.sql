@@ -52,8 +52,6 @@ SELECT tracer.link('a', 'b', lag => '-1 second');
 SELECT tracer.link('a', 'b', lag => '11 years');
 SELECT tracer.link('a', 'b', kind => NULL);
 SELECT count(*) AS undeclared FROM tracer.asset WHERE name IN ('a', 'b', 'c', '');
-\set VERBOSITY verbose
-\set SHOW_CONTEXT never
 DO $$ BEGIN PERFORM tracer.link('raw', 'public.raw'); EXCEPTION WHEN invalid_parameter_value THEN RAISE NOTICE 'refused'; END $$;
 DO $$ BEGIN PERFORM tracer.upstream_count('x'); EXCEPTION WHEN undefined_object THEN RAISE NOTICE 'refused'; END $$;
 \set VERBOSITY terse
@@ -155,7 +153,7 @@ SELECT tracer.upstream_count('late');
 RESET session_replication_role;
 -- Many pairs at once: one row in the log, one build.
 DELETE FROM tracer.lineage_log;
-DELETE FROM tracer.lineage l USING tracer.asset a WHERE a.asset_id = l.upstream AND length(a.name) = 6 AND a.name <> 'n19999';
+DELETE FROM tracer.lineage l USING tracer.asset a WHERE a.asset_id = l.upstream AND length(a.name) >= 5 AND a.name <> 'n19999';
 SELECT count(*), count(upstream) FROM tracer.lineage_log;
 SELECT pg_temp.look() AS rebuilt;
 TRUNCATE tracer.lineage;
@@ -222,7 +220,7 @@ SELECT (SELECT count(*) FROM ((TABLE up EXCEPT ALL TABLE truth) UNION ALL (TABLE
             OR tracer.upstream_count(a.name, 2) <> (SELECT count(*) FROM truth t WHERE t.start = a.name AND t.depth <= 2)
             OR (SELECT count(*) FROM tracer.downstream(a.name, 2)) <> (SELECT count(*) FROM truth t WHERE t.asset = a.name AND t.depth <= 2)),
        (SELECT count(*) FROM ((TABLE found EXCEPT ALL TABLE root) UNION ALL (TABLE root EXCEPT ALL TABLE found)) x),
-       (SELECT count(*) FROM tracer.asset a, tracer.asset b
+       (SELECT count(*) FROM tracer.asset a CROSS JOIN tracer.asset b
           LEFT JOIN LATERAL (SELECT tracer.lineage_path(a.name, b.name) AS path) p ON true
           LEFT JOIN public.oracle o ON o.start = b.name AND o.asset = a.name
          WHERE cardinality(p.path) - 1 IS DISTINCT FROM o.depth
@@ -285,16 +283,16 @@ SELECT sum(tracer.upstream_count(name)) AS reader_sees FROM tracer.asset;
 RESET ROLE;
 ALTER TABLE tracer.lineage DISABLE ROW LEVEL SECURITY;
 ALTER TABLE tracer.asset ENABLE ROW LEVEL SECURITY;
-CREATE POLICY some ON tracer.asset USING (name <> 'g2');
+CREATE POLICY no_g2 ON tracer.asset USING (name <> 'g2');
 SET ROLE regress_tracer_reader;
 SELECT tracer.upstream_count('g2');
 SELECT count(*) FROM tracer.asset a, tracer.upstream(a.name) u WHERE u.asset = 'g2';
 RESET ROLE;
-DROP POLICY some ON tracer.asset;
+DROP POLICY no_g2 ON tracer.asset;
 ALTER TABLE tracer.asset DISABLE ROW LEVEL SECURITY;
 
 -- The planner learns from the cached graph.
-SELECT tracer.link(array_agg('hub'), array_agg('spoke' || i)) FROM generate_series(1, 500) i;
+SELECT tracer.link(array_agg('hub'::text), array_agg('spoke' || i)) FROM generate_series(1, 500) i;
 SELECT tracer.downstream_count('hub');
 CREATE FUNCTION pg_temp.estimate(query text) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE j json;
