@@ -140,7 +140,7 @@ CREATE INDEX identity_log_xid ON tracer.identity_log (xid);
 
 -- How far correlation has come. One row once the first pass has run.
 CREATE TABLE tracer.correlate_state (
-    only        boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
     seen        pg_snapshot NOT NULL,
     system_id   bigint NOT NULL,
     pass        bigint NOT NULL,
