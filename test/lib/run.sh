@@ -17,6 +17,15 @@ TOP=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$TOP/test/lib/common.sh"
 
 PASSED=0 FAILED=0
+
+# What stops the suite before it ran is a failure too, and the last line says so.
+die() {
+    printf '%s\n' "$*" >&2
+    say
+    say "$PASSED passed, $((FAILED + 1)) failed"
+    exit 1
+}
+
 count() { PASSED=$((PASSED + $1)); FAILED=$((FAILED + $2)); }
 
 # In a part that must give a result: nothing ran means that it failed.
