@@ -248,10 +248,11 @@ SELECT v.incident_id,
        round(v.weight::numeric, 2) AS weight,
        CASE v.fact
        WHEN 'origin' THEN 'nothing upstream of it has failed'
-       WHEN 'explained' THEN 'explained by ' || coalesce(xk.asset, 'an alert without asset') || ', which failed upstream'
-            || CASE WHEN x.started_at < i.opened_at OR x.started_at IS NULL THEN ''
-                    ELSE ' at ' || to_char(x.started_at, 'HH24:MI TZ') END
-       WHEN 'coverage' THEN v.num || ' of the ' || v.num2 || ' other failures descend from it'
+       WHEN 'explained' THEN CASE WHEN xk.asset = v.asset THEN 'it had failed before'
+                                  ELSE 'explained by ' || coalesce(xk.asset, 'another failure') || ', which failed upstream' END
+       WHEN 'coverage' THEN CASE WHEN v.num < v.num2 THEN v.num || ' of the ' || v.num2 || ' other failures descend from it'
+                                 WHEN v.num2 = 1 THEN 'the one other failure descends from it'
+                                 ELSE 'all ' || v.num2 || ' other failures descend from it' END
        WHEN 'first' THEN 'began first' || coalesce(', ' || tracer.span(v.num) || ' before the next', '')
        WHEN 'late' THEN 'began ' || tracer.span(v.num) || ' after the incident did'
        WHEN 'change' THEN coalesce(c.kind || ' change', 'change') || ' "' || c.title || '"'
@@ -273,7 +274,6 @@ SELECT v.incident_id,
        CASE v.fact WHEN 'change' THEN c.url WHEN 'message' THEN a.url END AS url,
        v.fact
   FROM tracer.evidence_row v
-  JOIN tracer.incident i ON i.incident_id = v.incident_id
   LEFT JOIN tracer.change c ON v.fact = 'change' AND c.change_id = v.ref
   LEFT JOIN tracer.alert a ON v.fact = 'message' AND a.alert_id = v.ref
   LEFT JOIN tracer.episode x ON v.fact = 'explained' AND x.episode_id = v.ref
@@ -294,7 +294,7 @@ SELECT w.incident_id,
        w.asset,
        (SELECT t.owner FROM tracer.asset t WHERE t.name = w.asset) AS owner,
        w.score,
-       (SELECT w.asset || ': ' || string_agg(b.detail, ', ' ORDER BY b.weight DESC, b.detail COLLATE "C")
+       (SELECT coalesce(nullif(w.asset, ''), 'an alert without asset') || ': ' || string_agg(b.detail, ', ' ORDER BY b.weight DESC, b.detail COLLATE "C")
           FROM (SELECT v.weight, v.detail
                   FROM tracer.evidence v
                  WHERE v.incident_id = w.incident_id
