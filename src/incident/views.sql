@@ -294,14 +294,18 @@ SELECT w.incident_id,
        w.asset,
        (SELECT t.owner FROM tracer.asset t WHERE t.name = w.asset) AS owner,
        w.score,
-       (SELECT coalesce(nullif(w.asset, ''), 'an alert without asset') || ': ' || string_agg(b.detail, ', ' ORDER BY b.weight DESC, b.detail COLLATE "C")
-          FROM (SELECT v.weight, v.detail
-                  FROM tracer.evidence v
-                 WHERE v.incident_id = w.incident_id
-                   AND v.asset = w.asset
-                   AND (v.weight > 0) = (w.score > 0)
-                   AND v.fact <> 'message'
-                 ORDER BY abs(v.weight) DESC, v.detail COLLATE "C"
+       (SELECT coalesce(nullif(w.asset, ''), 'an alert without asset') || ': '
+               || string_agg(b.detail, ', ' ORDER BY b.fact <> 'change', abs(b.weight) DESC, b.detail COLLATE "C")
+          FROM (SELECT v.fact, v.weight, v.detail
+                  FROM (SELECT e.fact, e.weight, e.detail,
+                               row_number() OVER (PARTITION BY e.fact ORDER BY abs(e.weight) DESC, e.at DESC, e.detail COLLATE "C") AS n
+                          FROM tracer.evidence e
+                         WHERE e.incident_id = w.incident_id
+                           AND e.asset = w.asset
+                           AND (e.weight > 0) = (w.score > 0)
+                           AND e.fact <> 'message') AS v
+                 WHERE v.fact <> 'change' OR v.n = 1
+                 ORDER BY v.fact <> 'change', abs(v.weight) DESC, v.detail COLLATE "C"
                  LIMIT 3) AS b) AS why
   FROM (SELECT v.incident_id, v.asset, sum(round(v.weight::numeric, 2)) AS score
           FROM tracer.evidence_row v
@@ -312,7 +316,7 @@ COMMENT ON COLUMN tracer.root_causes.rank IS '1 for the likeliest.';
 COMMENT ON COLUMN tracer.root_causes.asset IS 'The candidate.';
 COMMENT ON COLUMN tracer.root_causes.owner IS 'Team that owns it; NULL: nobody.';
 COMMENT ON COLUMN tracer.root_causes.score IS 'Sum of weight over its rows in tracer.evidence, to the digit.';
-COMMENT ON COLUMN tracer.root_causes.why IS 'The strongest evidence in one sentence; NULL where there is none to tell.';
+COMMENT ON COLUMN tracer.root_causes.why IS 'The strongest evidence in one sentence, a change before all else; NULL where there is none to tell.';
 
 CREATE VIEW tracer.timeline AS
 SELECT e.incident_id,
@@ -332,7 +336,7 @@ SELECT v.incident_id, coalesce(c.changed_at, c.received_at), 'change', c.asset,
   FROM (SELECT DISTINCT r.incident_id, r.ref FROM tracer.evidence_row r WHERE r.fact = 'change') AS v
   JOIN tracer.change c ON c.change_id = v.ref
 UNION ALL
-SELECT i.incident_id, h.at, h.kind, NULL, coalesce(h.detail, h.kind), h.actor
+SELECT i.incident_id, h.at, h.kind, NULL, coalesce(h.detail, 'incident ' || replace(h.kind, '_', ' ')), h.actor
   FROM tracer.incident i
  CROSS JOIN LATERAL (
        WITH RECURSIVE former (number) AS (

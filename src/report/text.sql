@@ -70,6 +70,7 @@ DECLARE
     more   text[];
     row    jsonb;
     n      int;
+    shown  int;
     line   text;
 BEGIN
     -- The ten seconds.
@@ -78,6 +79,7 @@ BEGIN
             || coalesce(facts ->> 'title', '?') || ' (incident ' || (facts ->> 'incident')
             || CASE WHEN facts ->> 'asked' <> facts ->> 'incident' THEN ', formerly ' || (facts ->> 'asked') ELSE '' END || ')', width),
         tracer.wrap('Cause: ' || tracer.one_line(tracer.cause_sentence(facts), 400), width, 7),
+        tracer.wrap('Says:  ' || nullif(tracer.one_line(facts -> 'root' ->> 'alert_description', 270), ''), width, 7),
         tracer.wrap('Owner: ' || tracer.one_line(tracer.owner_sentence(facts), 300), width, 7),
         tracer.wrap('Since: ' || to_char(opened, 'YYYY-MM-DD HH24:MI TZ') || ', last alert '
             || CASE WHEN facts ->> 'last_alert_at' = facts ->> 'opened_at' THEN 'then'
@@ -85,6 +87,7 @@ BEGIN
             || '; ' || tracer.counted((facts ->> 'alert_count')::bigint, 'alert') || ' on '
             || tracer.counted((facts ->> 'asset_count')::bigint, 'asset') || ' of '
             || tracer.counted((facts ->> 'team_count')::bigint, 'team') || '.', width, 7)];
+    lines := array_remove(lines, NULL);
     FOR row, n IN SELECT d.value, d.n FROM jsonb_array_elements(facts -> 'deadlines') WITH ORDINALITY AS d (value, n) WHERE d.n <= 4 LOOP
         lines := lines || tracer.wrap('Due:   ' || tracer.one_line(tracer.deadline_words(row, opened), 200), width, 7);
     END LOOP;
@@ -98,14 +101,15 @@ BEGIN
     -- Evidence, for the best candidate in full, for the others in one line.
     more := '{}';
     FOR row IN SELECT c.value FROM jsonb_array_elements(facts -> 'candidates') AS c WHERE (c.value ->> 'rank')::int = 1 LOOP
-        SELECT array_agg('  ' || to_char((e.value ->> 'weight')::numeric, 'SG90.00') || '  ' || rpad(e.value ->> 'kind', 11) || '  '
-                         || tracer.wrap(tracer.one_line(e.value ->> 'detail', 300), width, 22) ORDER BY e.n) INTO more
+        SELECT array_agg('  ' || lpad(to_char((e.value ->> 'weight')::numeric, 'FMS990.00'), 6) || '  ' || rpad(e.value ->> 'kind', 11) || '  '
+                         || tracer.wrap(tracer.one_line(e.value ->> 'detail', 300), width, 23) ORDER BY e.n) INTO more
           FROM jsonb_array_elements(row -> 'evidence') WITH ORDINALITY AS e (value, n);
         lines := lines || ''::text || ('EVIDENCE for ' || tracer.one_line(coalesce(nullif(row ->> 'asset', ''), 'the alert'), 70) || ', score ' || (row ->> 'score')) || more;
     END LOOP;
     SELECT array_agg('  ' || lpad(c.value ->> 'score', 6) || '  ' || tracer.one_line(coalesce(nullif(c.value ->> 'why', ''), c.value ->> 'asset'), width - 10) ORDER BY c.n) INTO more
       FROM jsonb_array_elements(facts -> 'candidates') WITH ORDINALITY AS c (value, n)
-     WHERE (c.value ->> 'rank')::int BETWEEN 2 AND 4;
+     WHERE (c.value ->> 'rank')::int BETWEEN 2 AND 4
+       AND (c.value ->> 'score')::numeric > 0;
     IF more IS NOT NULL THEN
         lines := lines || 'Less likely:'::text || more;
     END IF;
@@ -131,8 +135,8 @@ BEGIN
     END IF;
 
     -- What else is in danger, and in which order to bring it back.
-    lines := lines || ''::text || format('DOWNSTREAM: %s alerting, %s still quiet%s', facts -> 'affected' ->> 'alerting_count', facts -> 'affected' ->> 'quiet_count',
-        CASE WHEN facts -> 'affected' ->> 'recovered_count' <> '0' THEN ', ' || (facts -> 'affected' ->> 'recovered_count') || ' recovered' ELSE '' END);
+    lines := lines || ''::text || CASE WHEN NOT (facts -> 'root' ->> 'placed')::boolean THEN 'DOWNSTREAM: unknown to lineage' ELSE format('DOWNSTREAM: %s alerting, %s still quiet%s', facts -> 'affected' ->> 'alerting_count', facts -> 'affected' ->> 'quiet_count',
+        CASE WHEN facts -> 'affected' ->> 'recovered_count' <> '0' THEN ', ' || (facts -> 'affected' ->> 'recovered_count') || ' recovered' ELSE '' END) END;
     SELECT string_agg(tracer.one_line(q.value ->> 'asset', 60) || coalesce(' [' || tracer.one_line(q.value ->> 'owner', 24) || ']', ''), ', ' ORDER BY q.n) INTO line
       FROM jsonb_array_elements(facts -> 'affected' -> 'quiet') WITH ORDINALITY AS q (value, n)
      WHERE q.n <= 8;
@@ -140,7 +144,7 @@ BEGIN
         n := (facts -> 'affected' ->> 'quiet_count')::bigint - 8;
         lines := lines || tracer.wrap('  Quiet: ' || line || CASE WHEN n > 0 THEN format(' and %s more', n) ELSE '' END, width, 9);
     END IF;
-    IF facts ->> 'status' <> 'resolved' THEN
+    IF facts ->> 'status' <> 'resolved' AND jsonb_array_length(facts -> 'recovery') > 1 THEN
         lines := lines || ''::text || 'RECOVERY: re-run in this order'::text;
         FOR row, n IN SELECT c.value, c.n FROM jsonb_array_elements(facts -> 'recovery') WITH ORDINALITY AS c (value, n) WHERE c.n <= 15 LOOP
             lines := lines || (lpad(n::text, 4) || '. ' || tracer.one_line((row ->> 'asset') || coalesce(' [' || (row ->> 'owner') || ']', ''), width - 16)
@@ -153,13 +157,13 @@ BEGIN
 
     -- What happened, and what helped before.
     lines := lines || ''::text || ('TIMELINE (' || to_char(opened, 'TZ') || ')');
-    n := jsonb_array_length(facts -> 'timeline');
-    SELECT array_agg(CASE WHEN t.n = 11 AND n > 24 THEN format('  ... %s more ...', (facts ->> 'timeline_count')::bigint - 22)
+    shown := jsonb_array_length(facts -> 'timeline');
+    SELECT array_agg(CASE WHEN t.n = 11 AND shown > 24 THEN format('  ... %s more ...', (facts ->> 'timeline_count')::bigint - 22)
                           ELSE '  ' || to_char((t.value ->> 'at')::timestamptz, 'MM-DD HH24:MI') || '  ' || rpad(t.value ->> 'kind', 12) || '  '
                                || tracer.one_line(coalesce((t.value ->> 'asset') || ': ', '') || coalesce(t.value ->> 'what', '')
                                     || coalesce(' (' || (t.value ->> 'who') || ')', ''), width - 29) END ORDER BY t.n) INTO more
       FROM jsonb_array_elements(facts -> 'timeline') WITH ORDINALITY AS t (value, n)
-     WHERE n <= 24 OR t.n <= 11 OR t.n > n - 12;
+     WHERE shown <= 24 OR t.n <= 11 OR t.n > shown - 12;
     lines := lines || coalesce(more, '{}');
     SELECT array_agg(tracer.wrap('  ' || tracer.one_line(format('Incident %s, %s%s', s.value ->> 'incident',
              tracer.when_words((s.value ->> 'opened_at')::timestamptz),
