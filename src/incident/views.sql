@@ -295,7 +295,7 @@ SELECT w.incident_id,
        (SELECT t.owner FROM tracer.asset t WHERE t.name = w.asset) AS owner,
        w.score,
        (SELECT coalesce(nullif(w.asset, ''), 'an alert without asset') || ': '
-               || string_agg(b.detail, ', ' ORDER BY b.fact <> 'change', abs(b.weight) DESC, b.detail COLLATE "C")
+               || string_agg(b.detail, '; ' ORDER BY b.fact <> 'change', abs(b.weight) DESC, b.detail COLLATE "C")
           FROM (SELECT v.fact, v.weight, v.detail
                   FROM (SELECT e.fact, e.weight, e.detail,
                                row_number() OVER (PARTITION BY e.fact ORDER BY abs(e.weight) DESC, e.at DESC, e.detail COLLATE "C") AS n

@@ -20,8 +20,11 @@ COMMENT ON FUNCTION tracer.md_words(text, int) IS 'Words for Markdown, on one li
 CREATE FUNCTION tracer.md_code(words text, width int DEFAULT 200) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT '`' || coalesce(nullif(replace(tracer.one_line(md_code.words, md_code.width), '`', ''''), ''), ' ') || '`' $$;
-COMMENT ON FUNCTION tracer.md_code(text, int) IS 'Words for Markdown as a code span; a backtick in them becomes an apostrophe.';
+AS $$
+SELECT '`' || CASE WHEN s = '' THEN ' ' ELSE s END || '`'
+  FROM (SELECT replace(tracer.one_line(md_code.words, md_code.width), '`', '''') AS s) AS cleaned
+$$;
+COMMENT ON FUNCTION tracer.md_code(text, int) IS 'Words for Markdown as a code span; a backtick in them becomes an apostrophe. NULL gives NULL.';
 
 CREATE FUNCTION tracer.md_link(words text, url text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE

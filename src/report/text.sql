@@ -142,7 +142,7 @@ BEGIN
      WHERE q.n <= 8;
     IF line IS NOT NULL THEN
         n := (facts -> 'affected' ->> 'quiet_count')::bigint - 8;
-        lines := lines || tracer.wrap('  Quiet: ' || line || CASE WHEN n > 0 THEN format(' and %s more', n) ELSE '' END, width, 9);
+        lines := lines || ('  ' || tracer.wrap('Quiet: ' || line || CASE WHEN n > 0 THEN format(' and %s more', n) ELSE '' END, width - 2, 9));
     END IF;
     IF facts ->> 'status' <> 'resolved' AND jsonb_array_length(facts -> 'recovery') > 1 THEN
         lines := lines || ''::text || 'RECOVERY: re-run in this order'::text;
@@ -165,10 +165,10 @@ BEGIN
       FROM jsonb_array_elements(facts -> 'timeline') WITH ORDINALITY AS t (value, n)
      WHERE shown <= 24 OR t.n <= 11 OR t.n > shown - 12;
     lines := lines || coalesce(more, '{}');
-    SELECT array_agg(tracer.wrap('  ' || tracer.one_line(format('Incident %s, %s%s', s.value ->> 'incident',
+    SELECT array_agg('  ' || tracer.wrap(tracer.one_line(format('Incident %s, %s%s', s.value ->> 'incident',
              tracer.when_words((s.value ->> 'opened_at')::timestamptz),
              CASE WHEN s.value ->> 'note' IS NOT NULL THEN ': ' || (s.value ->> 'note') || coalesce(' (' || nullif(s.value ->> 'fix_url', '') || ')', '')
-                  ELSE ': nobody wrote down what fixed it' END), 300), width, 4) ORDER BY s.n) INTO more
+                  ELSE ': nobody wrote down what fixed it' END), 300), width - 2, 4) ORDER BY s.n) INTO more
       FROM jsonb_array_elements(facts -> 'similar') WITH ORDINALITY AS s (value, n);
     IF more IS NOT NULL THEN
         lines := lines || ''::text || 'BEFORE: it began there too'::text || more;
