@@ -49,7 +49,6 @@ VALUES
   ('writer', 'INSERT, UPDATE', 'table', 'asset'),
   ('writer', 'INSERT, UPDATE', 'table', 'asset_alias'),
   ('writer', 'INSERT, UPDATE, DELETE', 'table', 'lineage'),
-  ('writer', 'INSERT', 'table', 'lineage_log'),
   ('writer', 'USAGE', 'sequence', 'alert_id'),
   ('writer', 'USAGE', 'sequence', 'change_id'),
   ('writer', 'USAGE', 'sequence', 'asset_id'),

@@ -217,7 +217,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     number  bigint := tracer.live_incident(incident);
-    name    text := tracer.canonical(asset);
+    place   text := tracer.canonical(asset);
     actor   text := coalesce(nullif(by, ''), session_user);
     head    record;
     rest    bigint[];
@@ -227,7 +227,7 @@ BEGIN
       FROM tracer.episode e
       JOIN tracer.alert_key k ON k.key_id = e.key_id
      WHERE e.incident_id = number
-       AND k.asset = name
+       AND k.asset = place
      ORDER BY e.started_at, k.source COLLATE "C", k.dedup_key COLLATE "C"
      LIMIT 1;
     IF NOT FOUND THEN
@@ -244,8 +244,11 @@ BEGIN
           FROM tracer.episode e
           JOIN tracer.alert_key k ON k.key_id = e.key_id
          WHERE e.incident_id = number
-           AND (k.asset = name
-                OR k.asset IN (SELECT d.asset FROM tracer.downstream(name) d))
+           AND (k.asset = place
+                OR k.asset IN (SELECT d.asset
+                                 FROM tracer.asset t
+                                CROSS JOIN LATERAL tracer.downstream(t.name) d
+                                WHERE t.name = place))
         UNION
         SELECT e.episode_id, e.parent_id, e.first_alert_id, e.started_at
           FROM taken t
@@ -257,7 +260,7 @@ BEGIN
       FROM taken t
     HAVING count(*) < (SELECT count(*) FROM tracer.episode e WHERE e.incident_id = number);
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'all of incident % descends from asset "%"', number, name
+        RAISE EXCEPTION 'all of incident % descends from asset "%"', number, place
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'Nothing would be left behind. Split off an asset further down.';
     END IF;
@@ -276,7 +279,7 @@ BEGIN
       FROM tracer.placement p
       JOIN tracer.episode e ON e.episode_id = p.episode_id
      WHERE p.alert_id = head.first_alert_id;
-    PERFORM tracer.record_event(number, 'split', actor, format('%s was split off', name));
+    PERFORM tracer.record_event(number, 'split', actor, format('%s was split off', place));
     IF result <> number THEN
         PERFORM tracer.record_event(result, 'split', actor, format('split off from incident %s', number));
     END IF;
@@ -291,7 +294,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     number bigint := tracer.live_incident(incident);
-    name   text := tracer.canonical(root_asset);
+    place  text := tracer.canonical(root_asset);
     actor  text := coalesce(nullif(by, ''), session_user);
     anchor bigint;
 BEGIN
@@ -299,12 +302,12 @@ BEGIN
       FROM tracer.episode e
       JOIN tracer.alert_key k ON k.key_id = e.key_id
      WHERE e.incident_id = number
-       AND k.asset = name
+       AND k.asset = place
      ORDER BY e.started_at, k.source COLLATE "C", k.dedup_key COLLATE "C"
      LIMIT 1;
     IF NOT FOUND THEN
         -- A cause without an alert of its own: hang it over the present origin.
-        IF NOT EXISTS (SELECT FROM tracer.asset t WHERE t.name = confirm.name) THEN
+        IF NOT EXISTS (SELECT FROM tracer.asset t WHERE t.name = place) THEN
             RAISE EXCEPTION 'asset "%" does not exist', coalesce(root_asset, 'NULL')
                 USING ERRCODE = 'undefined_object',
                       HINT = format('It is neither declared nor in incident %s; SELECT asset FROM tracer.root_causes WHERE incident_id = %s lists the candidates.', number, number);
@@ -315,10 +318,10 @@ BEGIN
          WHERE i.incident_id = number;
     END IF;
     INSERT INTO tracer.decision (kind, alert_id, root_asset, decided_by)
-    VALUES ('root', anchor, name, actor);
+    VALUES ('root', anchor, place, actor);
     PERFORM tracer.regroup(ARRAY[anchor]);
     PERFORM tracer.record_event(tracer.live_incident(number), 'confirmed', actor,
-                                format('root cause confirmed: %s', name));
+                                format('root cause confirmed: %s', place));
 END
 $$;
 COMMENT ON FUNCTION tracer.confirm(bigint, text, text) IS 'Says what the root cause was, whatever tracer thought: an asset of the incident, or any declared asset. Counts as history for later incidents. Errors: undefined_object for an unknown incident, and for an asset that is neither in it nor declared.';

@@ -171,7 +171,8 @@ AS $$
 SELECT CASE WHEN k.asset IS NULL THEN NULL
             WHEN k.asset = episode_path.root THEN ARRAY[k.asset]
             ELSE coalesce(
-                 CASE WHEN k.asset_id IS NOT NULL THEN tracer.lineage_path(episode_path.root, k.asset) END,
+                 CASE WHEN (SELECT count(*) FROM tracer.asset t WHERE t.name IN (episode_path.root, k.asset)) = 2
+                      THEN tracer.lineage_path(episode_path.root, k.asset) END,
                  (WITH RECURSIVE up (asset, parent_id, n) AS (
                        SELECT k.asset, e.parent_id, 1
                        UNION ALL
@@ -383,7 +384,7 @@ SELECT k.asset,
        now() - e.started_at AS age,
        e.alert_count,
        e.incident_id,
-       CASE WHEN k.asset_id IS NOT NULL THEN tracer.downstream_count(k.asset) END AS downstream_count,
+       CASE WHEN t.name IS NOT NULL THEN tracer.downstream_count(t.name) END AS downstream_count,
        e.episode_id
   FROM tracer.episode e
   JOIN tracer.alert_key k ON k.key_id = e.key_id
