@@ -181,10 +181,9 @@ DECLARE
     moved  bigint[];
 BEGIN
     IF number = other THEN
-        RAISE EXCEPTION 'cannot merge incident % into itself', incident
+        RAISE EXCEPTION 'cannot merge incident % into itself', number
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = CASE WHEN incident <> duplicate
-                                THEN format('Incident %s and incident %s are incident %s already.', incident, duplicate, number) END,
+                  DETAIL = format('Incident %s and incident %s are both incident %s.', incident, duplicate, number),
                   HINT = 'Name two different incidents: the one to keep and its duplicate.';
     END IF;
 

@@ -43,7 +43,7 @@ $$;
 COMMENT ON FUNCTION tracer.one_line(text, int) IS 'Words on one line: control characters, line breaks, invisible characters and direction overrides become spaces, runs of spaces one; cut to width characters, the last three of which are dots. NULL width: not cut.';
 
 CREATE FUNCTION tracer.wrap(words text, width int, indent int) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
