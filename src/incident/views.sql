@@ -266,7 +266,8 @@ SELECT v.incident_id,
                     ELSE ', ' || tracer.span(v.num2) || ' before' END
        WHEN 'message' THEN 'its alert says: ' || a.title || coalesce(': ' || a.description, '')
        WHEN 'history' THEN 'confirmed as the cause ' || CASE v.num WHEN 1 THEN 'once' ELSE v.num || ' times' END || ' before'
-       WHEN 'consumers' THEN v.num || ' of its ' || v.num2 || ' consumers that ever alert fail at once'
+       WHEN 'consumers' THEN CASE WHEN v.num < v.num2 THEN v.num || ' of its ' || v.num2 ELSE 'all ' || v.num2 || ' of its' END
+            || ' consumers that ever alert fail at once'
        WHEN 'unplaced' THEN 'lineage does not know it'
        ELSE v.fact END AS detail,
        CASE v.fact WHEN 'change' THEN coalesce(c.changed_at, c.received_at)

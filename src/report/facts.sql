@@ -206,7 +206,8 @@ BEGIN
       JOIN member m ON m.episode_id = t.episode_id
       LEFT JOIN tracer.alert a ON a.alert_id = m.first_alert_id
       LEFT JOIN tracer.asset s ON s.asset_id = m.asset_id;
-    result := result || jsonb_build_object('cascade', part);
+    result := result || jsonb_build_object('cascade', part,
+        'cascade_count', (SELECT count(*) FROM tracer.episode e WHERE e.incident_id = number));
 
     -- What it touches, in one look at it: affected assets, deadlines, runbooks,
     -- and what to bring back in which order.
@@ -235,6 +236,7 @@ BEGIN
                               FROM (SELECT * FROM numbered n WHERE n.state IN ('alerting', 'recovered') AND n.asset <> i.origin_asset ORDER BY n.n LIMIT 100) AS n),
                'quiet', (SELECT coalesce(jsonb_agg(jsonb_build_object('asset', n.asset, 'owner', n.owner, 'kind', n.kind, 'tier', n.tier, 'hops', n.hops, 'due', n.due) ORDER BY n.n), '[]')
                            FROM (SELECT * FROM numbered n WHERE n.state = 'quiet' ORDER BY n.n LIMIT 100) AS n)),
+             'recovery_count', (SELECT count(*) FROM a),
              'deadlines', (SELECT coalesce(jsonb_agg(jsonb_build_object('asset', d.asset, 'owner', d.owner, 'due', d.due, 'due_at', d.due_at, 'outcome', d.outcome, 'state', d.state,
                                   'seconds_left', CASE d.outcome WHEN 'ahead' THEN round(extract(epoch FROM d.due_at - now())) END) ORDER BY d.n), '[]')
                              FROM (SELECT due.*, row_number() OVER (ORDER BY due.outcome = 'met', due.due_at, due.asset COLLATE "C") AS n FROM due) AS d
@@ -248,7 +250,8 @@ BEGIN
     in_order := tracer.recovery_order(number, in_order);
     SELECT jsonb_build_object('recovery', coalesce(jsonb_agg(jsonb_build_object(
              'asset', o.asset, 'owner', t.owner, 'kind', t.kind,
-             'state', CASE WHEN k.asset IS NULL THEN 'quiet' WHEN k.open THEN 'alerting' ELSE 'recovered' END) ORDER BY o.n), '[]'))
+             'state', CASE WHEN k.asset IS NULL AND i.suspect AND o.asset = i.origin_asset THEN 'suspected'
+                           WHEN k.asset IS NULL THEN 'quiet' WHEN k.open THEN 'alerting' ELSE 'recovered' END) ORDER BY o.n), '[]'))
       INTO part
       FROM unnest(in_order) WITH ORDINALITY AS o (asset, n)
       LEFT JOIN tracer.asset t ON t.name = o.asset

@@ -131,6 +131,8 @@ BEGIN
      WHERE c.n = 1 OR (c.value ->> 'score')::numeric > 0;
     lines := lines || more || ''::text || '## Cascade'::text || ''::text
              || '```mermaid'::text || rtrim(tracer.report_mermaid(facts), E'\n') || '```'::text || ''::text
+             || CASE WHEN (facts ->> 'cascade_count')::bigint > 40
+                     THEN ARRAY['Of ' || (facts ->> 'cascade_count') || ' failures the diagram shows those on the first 40 assets.', ''] END
              || '## Downstream'::text || ''::text
              || format('%s alerting, %s still quiet, %s recovered', facts -> 'affected' ->> 'alerting_count',
                        facts -> 'affected' ->> 'quiet_count', facts -> 'affected' ->> 'recovered_count');
@@ -146,6 +148,9 @@ BEGIN
                      || CASE r.value ->> 'state' WHEN 'alerting' THEN '' ELSE ', ' || (r.value ->> 'state') END ORDER BY r.n) INTO more
       FROM jsonb_array_elements(facts -> 'recovery') WITH ORDINALITY AS r (value, n)
      WHERE r.n <= 40;
+    IF (facts ->> 'recovery_count')::bigint > 40 THEN
+        more := more || format('%s more after these.', (facts ->> 'recovery_count')::bigint - 40);
+    END IF;
     lines := lines || coalesce(more, ARRAY['Nothing to re-run is known.']) || ''::text || ('## Timeline (' || to_char(opened, 'TZ') || ')') || ''::text;
     shown := jsonb_array_length(facts -> 'timeline');
     SELECT array_agg(CASE WHEN t.n = 31 AND shown > 60 THEN format('- ... %s more ...', (facts ->> 'timeline_count')::bigint - 59)

@@ -131,7 +131,7 @@ BEGIN
                  width - 10 - 2 * least((row ->> 'depth')::int, 12) - length(line)) || line);
     END LOOP;
     IF jsonb_array_length(facts -> 'cascade') > 25 THEN
-        lines := lines || format('          and %s more', (facts ->> 'alert_count')::bigint - 25);
+        lines := lines || format('          and %s more', (facts ->> 'cascade_count')::bigint - 25);
     END IF;
 
     -- What else is in danger, and in which order to bring it back.
@@ -151,7 +151,7 @@ BEGIN
                 || CASE row ->> 'state' WHEN 'alerting' THEN '' ELSE ', ' || (row ->> 'state') END);
         END LOOP;
         IF jsonb_array_length(facts -> 'recovery') > 15 THEN
-            lines := lines || format('      and %s more', jsonb_array_length(facts -> 'recovery') - 15);
+            lines := lines || format('      and %s more', (facts ->> 'recovery_count')::bigint - 15);
         END IF;
     END IF;
 
