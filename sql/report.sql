@@ -157,7 +157,7 @@ SELECT incident_id AS hub FROM tracer.incidents WHERE origin_asset = 'hub' \gset
 SELECT line FROM string_to_table(tracer.report(:hub), E'\n') AS line WHERE line ~ ' more( |$)|^DOWNSTREAM';
 SELECT max(length(line)) <= 100 AS fits FROM string_to_table(tracer.report(:hub), E'\n') AS line WHERE line !~ '^  SELECT ';
 SELECT pg_temp.facts(:hub) ->> 'alert_count', jsonb_array_length(pg_temp.facts(:hub) -> 'cascade'), pg_temp.facts(:hub) -> 'affected' ->> 'quiet_count', jsonb_array_length(pg_temp.facts(:hub) -> 'recovery'), pg_temp.facts(:hub) ->> 'recovery_count';
-SELECT line FROM string_to_table(tracer.report(:hub, 'markdown'), E'\n') AS line WHERE line ~ ' (more|failures) ';
+SELECT line FROM string_to_table(tracer.report(:hub, 'markdown'), E'\n') AS line WHERE line ~ '^(Of |[0-9]+ more|- [.]{3})';
 
 -- The next one that begins there remembers it. It is due later today, whenever that is.
 UPDATE tracer.asset SET due = '23:59 UTC' WHERE name = 'archive';
