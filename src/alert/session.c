@@ -5,7 +5,7 @@
  * The executor calls a window function once for each row of a partition, in
  * the window's order. All that is remembered between two calls is the last
  * time seen and the number of sessions begun so far, so a row costs the same
- * however long its partition is, and the rows before it are given up at once
+ * however long its partition is, and the rows before it are soon given up
  * instead of piling up in the executor's tuple store.
  *
  * A row without a time begins no session and is skipped in measuring: it
@@ -28,10 +28,14 @@
 PG_FUNCTION_INFO_V1(tracer_session_id);
 PG_FUNCTION_INFO_V1(tracer_session_id_support);
 
+/* How many rows the executor keeps at most behind the current one. */
+#define FORGET_EVERY	64
+
 /* Kept for a partition; zeroed by the executor at its start. */
 typedef struct SessionState
 {
 	int64		sessions;		/* begun so far; 0: no time seen yet */
+	int64		rows;			/* called for so far */
 	TimestampTz last;			/* time of the latest row that had one */
 	Interval	interval;		/* the gap as last given ... */
 	uint64		gap;			/* ... and in microseconds; 0: none yet */
@@ -69,7 +73,10 @@ tracer_session_id(PG_FUNCTION_ARGS)
 	bool		isnull;
 
 	state = (SessionState *) WinGetPartitionLocalMemory(winobj, sizeof(SessionState));
-	WinSetMarkPosition(winobj, WinGetCurrentPosition(winobj));
+
+	/* Give up the rows passed, now and then: doing it for each one costs more. */
+	if ((++state->rows & (FORGET_EVERY - 1)) == 0)
+		WinSetMarkPosition(winobj, WinGetCurrentPosition(winobj));
 
 	/* The gap is nearly always the same: convert it only when it changes. */
 	arg = WinGetFuncArgCurrent(winobj, 1, &isnull);

@@ -35,7 +35,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    seconds bigint;
     itself  text;
     alias   text;
     changed bigint;
@@ -66,8 +65,9 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'It must lie between 0 and 10 years.';
     END IF;
-    seconds := ceil(extract(epoch FROM justify_interval("link".lag) - date_trunc('month', justify_interval("link".lag))));
-    "link".lag := date_trunc('month', justify_interval("link".lag)) + make_interval(secs => seconds);
+    IF date_trunc('second', "link".lag) < "link".lag THEN
+        "link".lag := date_trunc('second', "link".lag) + interval '1 second';
+    END IF;
 
     SELECT p.u, p.d INTO itself, alias
       FROM unnest("link".upstream, "link".downstream) AS p(u, d)
@@ -81,7 +81,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'asset "%" cannot be upstream of itself', itself
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = CASE WHEN itself <> alias THEN format('"%s" and "%s" are names of one asset.', itself, alias) END,
+                  DETAIL = format(CASE WHEN itself = alias THEN 'Both ends are "%s".' ELSE '"%s" and "%s" are names of one asset.' END, itself, alias),
                   HINT = 'Leave out edges from an asset to itself.';
     END IF;
 

@@ -12,6 +12,7 @@
  */
 #include "compat.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -105,7 +106,7 @@ write_log(const Pairs *p)
 			Oid			types[2] = {INT8ARRAYOID, INT8ARRAYOID};
 
 			list_plan = SPI_prepare("INSERT INTO tracer.lineage_log (upstream, downstream) "
-									"SELECT * FROM pg_catalog.unnest($1, $2)", 2, types);
+									"SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) p", 2, types);
 			SPI_keepplan(list_plan);
 		}
 		value[0] = PointerGetDatum(construct_array(p->upstream, p->n, INT8OID, 8,
