@@ -192,7 +192,7 @@ SELECT c.oid::regclass AS view, a.attname AS column
    AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)
  ORDER BY 1, a.attnum;
 SELECT oid::regprocedure AS function FROM pg_proc
- WHERE pronamespace = 'tracer'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL ORDER BY 1;
+ WHERE pronamespace = 'tracer'::regnamespace AND prorettype <> 'trigger'::regtype AND obj_description(oid, 'pg_proc') IS NULL ORDER BY 1;
 
 DROP VIEW shown, members;
 DROP EXTENSION tracer;

@@ -245,6 +245,7 @@ SELECT v.incident_id,
        CASE v.fact WHEN 'change' THEN (tracer.categorize('change', coalesce(c.kind, '') || ': ' || c.title)).kind
                    WHEN 'message' THEN (tracer.categorize('alert', a.title || coalesce('. ' || a.description, ''))).kind
                    WHEN 'history' THEN 'history'
+                   WHEN 'confirmed' THEN 'history'
                    ELSE 'lineage' END AS kind,
        round(v.weight::numeric, 2) AS weight,
        CASE v.fact
@@ -268,6 +269,8 @@ SELECT v.incident_id,
        WHEN 'history' THEN 'confirmed as the cause ' || CASE v.num WHEN 1 THEN 'once' ELSE v.num || ' times' END || ' before'
        WHEN 'consumers' THEN CASE WHEN v.num < v.num2 THEN v.num || ' of its ' || v.num2 ELSE 'all ' || v.num2 || ' of its' END
             || ' consumers that ever alert fail at once'
+       WHEN 'silent' THEN 'it has no alert of its own'
+       WHEN 'confirmed' THEN 'a person confirmed it'
        WHEN 'unplaced' THEN 'lineage does not know it'
        ELSE v.fact END AS detail,
        CASE v.fact WHEN 'change' THEN coalesce(c.changed_at, c.received_at)
@@ -288,7 +291,7 @@ COMMENT ON COLUMN tracer.evidence.weight IS 'What it adds to the candidate''s sc
 COMMENT ON COLUMN tracer.evidence.detail IS 'The evidence in words.';
 COMMENT ON COLUMN tracer.evidence.at IS 'When what it speaks of happened; NULL: it speaks of no moment.';
 COMMENT ON COLUMN tracer.evidence.url IS 'Where to see it; NULL: nowhere.';
-COMMENT ON COLUMN tracer.evidence.fact IS 'What sort of fact it is, for programs: origin, explained, coverage, first, late, change, message, history, consumers or unplaced.';
+COMMENT ON COLUMN tracer.evidence.fact IS 'What sort of fact it is, for programs: origin, explained, coverage, first, late, change, message, history, consumers, silent, confirmed or unplaced.';
 
 CREATE VIEW tracer.root_causes AS
 SELECT w.incident_id,
@@ -338,7 +341,8 @@ SELECT v.incident_id, coalesce(c.changed_at, c.received_at), 'change', c.asset,
   FROM (SELECT DISTINCT r.incident_id, r.ref FROM tracer.evidence_row r WHERE r.fact = 'change') AS v
   JOIN tracer.change c ON c.change_id = v.ref
 UNION ALL
-SELECT i.incident_id, h.at, h.kind, NULL, coalesce(h.detail, 'incident ' || replace(h.kind, '_', ' ')), h.actor
+SELECT i.incident_id, h.at, h.kind, NULL, coalesce(CASE h.kind WHEN 'severity' THEN 'severity: ' || h.detail END, h.detail,
+                CASE h.kind WHEN 'root_changed' THEN 'root cause changed' ELSE 'incident ' || h.kind END), h.actor
   FROM tracer.incident i
  CROSS JOIN LATERAL (
        WITH RECURSIVE former (number) AS (
@@ -351,7 +355,7 @@ SELECT i.incident_id, h.at, h.kind, NULL, coalesce(h.detail, 'incident ' || repl
 COMMENT ON VIEW tracer.timeline IS 'What happened in and around an incident: alerts and their end, changes that are evidence, what people and tracer did. Numbers merged into an incident bring their history along. Order by at.';
 COMMENT ON COLUMN tracer.timeline.incident_id IS 'The incident.';
 COMMENT ON COLUMN tracer.timeline.at IS 'When.';
-COMMENT ON COLUMN tracer.timeline.kind IS 'alert, resolve, change; note, acknowledged, resolution, reopened, merge, split, confirmed, declared by people; opened, merged, split, root_changed, resolved, reopened, quiet by tracer.';
+COMMENT ON COLUMN tracer.timeline.kind IS 'alert, resolve, change; note, acknowledged, resolution, reopened, merge, split, confirmed, declared by people; opened, merged, root_changed, severity, resolved, reopened and the like by tracer.';
 COMMENT ON COLUMN tracer.timeline.asset IS 'Where; NULL for what concerns the whole incident.';
 COMMENT ON COLUMN tracer.timeline.what IS 'What, in one line or in the words of a note.';
 COMMENT ON COLUMN tracer.timeline.who IS 'Tool, author or person; NULL: tracer itself.';

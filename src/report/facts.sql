@@ -301,7 +301,7 @@ BEGIN
                        AND p.origin_id IN (SELECT e.episode_id
                                              FROM tracer.alert_key k
                                              JOIN tracer.episode e ON e.key_id = k.key_id
-                                            WHERE k.asset = i.origin_asset))
+                                            WHERE k.asset_id = (SELECT t.asset_id FROM tracer.asset t WHERE t.name = i.origin_asset)))
              ORDER BY p.resolution IS NULL, p.opened_at DESC
              LIMIT 3) AS x;
     result := result || part;
