@@ -140,7 +140,7 @@ CREATE INDEX identity_log_xid ON tracer.identity_log (xid);
 
 -- How far correlation has come. One row once the first pass has run.
 CREATE TABLE tracer.correlate_state (
-    only        boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
     seen        pg_snapshot NOT NULL,
     system_id   bigint NOT NULL,
     pass        bigint NOT NULL,
@@ -148,8 +148,21 @@ CREATE TABLE tracer.correlate_state (
     fingerprint text
 );
 
-SELECT pg_catalog.pg_extension_config_dump(('tracer.' || t)::regclass, '')
-  FROM unnest('{alert_key,episode,placement,incident,evidence_row,decision,incident_event,group_rule,identity_log,correlate_state,key_id,episode_id,incident_id,decision_decision_id_seq,incident_event_event_id_seq}'::text[]) t;
+SELECT pg_catalog.pg_extension_config_dump('tracer.alert_key', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.episode', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.placement', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.incident', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.evidence_row', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.decision', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.incident_event', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.group_rule', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.identity_log', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.correlate_state', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.key_id', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.episode_id', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.incident_id', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.decision_decision_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('tracer.incident_event_event_id_seq', '');
 
 -- Many names at once are one row that says: check them all.
 CREATE FUNCTION tracer.log_identity() RETURNS trigger

@@ -439,7 +439,7 @@ save_state(Pass *p, const char *seen)
 	static Statement st = {
 		"INSERT INTO tracer.correlate_state AS s (seen, system_id, pass, watermark, fingerprint) "
 		"VALUES ($1::pg_snapshot, $2, 1, $3, $4) "
-		"    ON CONFLICT (only) DO UPDATE SET seen = excluded.seen, system_id = excluded.system_id, "
+		"    ON CONFLICT (one) DO UPDATE SET seen = excluded.seen, system_id = excluded.system_id, "
 		"       pass = s.pass + 1, watermark = excluded.watermark, fingerprint = excluded.fingerprint"
 	};
 	Oid			types[] = {TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID};
