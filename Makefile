@@ -19,7 +19,9 @@ SQL_PARTS = $(foreach r,$(ROOMS),$(call room_sql,$(r)))
 
 DATA_built = tracer--$(EXTVERSION).sql
 DATA       = $(wildcard src/upgrade/tracer--*--*.sql)
+ifneq ($(wildcard README.md),)
 DOCS       = README.md
+endif
 
 REGRESS       = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS  = --inputdir=. --outputdir=tmp_check

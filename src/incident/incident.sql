@@ -114,7 +114,7 @@ CREATE INDEX incident_event_incident ON tracer.incident_event (incident_id);
 
 -- How far correlation has come. One row once the first pass has run.
 CREATE TABLE tracer.correlate_state (
-    only        boolean PRIMARY KEY DEFAULT true CHECK (only),
+    "only"      boolean PRIMARY KEY DEFAULT true CHECK ("only"),
     seen        pg_snapshot NOT NULL,
     system_id   bigint NOT NULL,
     pass        bigint NOT NULL,

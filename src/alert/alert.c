@@ -1,0 +1,44 @@
+/*
+ * alert.c
+ *		The CHECK constraint of tracer.alert.
+ *
+ * A constraint in C costs a fraction of a microsecond a row, where a BEFORE ROW
+ * trigger makes COPY a fifth slower, and unlike NOT NULL and a plain CHECK
+ * expression it can tell the sender what to do. It looks only at whether the
+ * title is there, never at its bytes, so that a toasted title is not fetched:
+ * an empty title is a title (a tool that sends one loses no alert).
+ *
+ * The function is IMMUTABLE and either returns true or raises; it never
+ * returns false or NULL.
+ */
+#include "compat.h"
+
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(tracer_alert_is_valid);
+
+Datum
+tracer_alert_is_valid(PG_FUNCTION_ARGS)
+{
+	if (unlikely(PG_ARGISNULL(0)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("alert has no title"),
+				 errhint("Give the alert a title: what happened, in one line.")));
+
+	/* A NULL time is the time of arrival. */
+	if (likely(!PG_ARGISNULL(1)))
+	{
+		TimestampTz fired_at = PG_GETARG_TIMESTAMPTZ(1);
+
+		if (unlikely(TIMESTAMP_NOT_FINITE(fired_at)))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
+					 errmsg("alert has an infinite time: fired_at is \"%s\"",
+							timestamptz_to_str(fired_at)),
+					 errhint("Leave fired_at out, or NULL, if the time is not known: the time of arrival takes its place.")));
+	}
+
+	PG_RETURN_BOOL(true);
+}
