@@ -71,7 +71,7 @@ demo:
 	@KEEP="$(KEEP)" REPORT="$(REPORT)" PG_CONFIG="$(if $(filter-out pg_config,$(PG_CONFIG)),$(PG_CONFIG))" sh test/lib/demo.sh
 
 test:
-	@SUITE="$(SUITE)" T="$(T)" PG_CONFIG="$(if $(filter-out pg_config,$(PG_CONFIG)),$(PG_CONFIG))" bash test/lib/run.sh
+	@SUITE="$(SUITE)" T="$(T)" PG_CONFIG="$(if $(filter-out pg_config,$(PG_CONFIG)),$(PG_CONFIG))" sh test/lib/run.sh
 
 bench:
 	@WORK="$(WORK)" PG_CONFIG="$(if $(filter-out pg_config,$(PG_CONFIG)),$(PG_CONFIG))" bash test/bench/run.sh
