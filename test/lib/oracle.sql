@@ -19,12 +19,20 @@ RETURN (extract(epoch FROM t) * 1000000)::bigint;
 CREATE FUNCTION oracle.us(i interval) RETURNS bigint LANGUAGE sql IMMUTABLE
 RETURN (extract(epoch FROM i) * 1000000)::bigint;
 
-CREATE FUNCTION oracle.setting(wanted text) RETURNS text LANGUAGE sql STABLE
-AS 'SELECT value FROM tracer.setting WHERE name = wanted';
+-- Settings as read at the start: their text, and their span where they are intervals.
+CREATE UNLOGGED TABLE oracle.knob (name text PRIMARY KEY, value text, span bigint);
 
-/* A setting of type interval, in microseconds. */
+CREATE FUNCTION oracle.read_settings() RETURNS void LANGUAGE sql AS $$
+    DELETE FROM oracle.knob;
+    INSERT INTO oracle.knob
+    SELECT name, value, CASE WHEN type = 'interval' THEN oracle.us(value::interval) END FROM tracer.setting;
+$$;
+
+CREATE FUNCTION oracle.setting(wanted text) RETURNS text LANGUAGE sql STABLE
+AS 'SELECT value FROM oracle.knob WHERE name = wanted';
+
 CREATE FUNCTION oracle.span(wanted text) RETURNS bigint LANGUAGE sql STABLE
-AS 'SELECT oracle.us(oracle.setting(wanted)::interval)';
+AS 'SELECT span FROM oracle.knob WHERE name = wanted';
 
 CREATE FUNCTION oracle.canonical(called text) RETURNS text LANGUAGE sql STABLE
 AS $$
@@ -269,13 +277,13 @@ CREATE FUNCTION oracle.find_candidates() RETURNS void LANGUAGE sql AS $$
          WHERE (p.t, p.tie) < (e.t, e.tie)
            AND (NOT p.wrapped OR e.wrapped)
     ), timed AS (
-        SELECT place.*, e.t <= p.t + oracle.span('horizon') + lag AS near,
-               oracle.firing_at(p, e.t) AND (p.chronic_from IS NULL OR p.chronic_from > e.t)
-               AND e.t - p.t <= oracle.span('max_incident_age') AS firing
+        SELECT place.*, sign.t <= cause.t + oracle.span('horizon') + lag AS near,
+               oracle.firing_at(cause, sign.t) AND (cause.chronic_from IS NULL OR cause.chronic_from > sign.t)
+               AND sign.t - cause.t <= oracle.span('max_incident_age') AS firing
           FROM place
-          JOIN oracle.episode p ON p.ep = place.p
-          JOIN oracle.episode e ON e.ep = place.e
-         WHERE p.severity > 'info'
+          JOIN oracle.episode cause ON cause.ep = place.p
+          JOIN oracle.episode sign ON sign.ep = place.e
+         WHERE cause.severity > 'info'
            AND hops <= coalesce(oracle.setting('max_hops')::int, hops)
     )
     SELECT e, p, near, proper, hops FROM timed WHERE near OR firing
@@ -291,8 +299,8 @@ CREATE FUNCTION oracle.choose_parents() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     e      oracle.episode;
     p      oracle.episode;
-    best   record;
-    other  record;
+    best   oracle.candidate;
+    other  oracle.candidate;
     before int;
 BEGIN
     DELETE FROM oracle.fate;
@@ -329,18 +337,18 @@ BEGIN
 END
 $$;
 
-/* The best of e's candidates; with at, of those other than p that fire then. */
-CREATE FUNCTION oracle.best_candidate(e oracle.episode, other_than int, at bigint)
+/* The best candidate of an episode; with at, of those other than one that fire then. */
+CREATE FUNCTION oracle.best_candidate(sign oracle.episode, other_than int, at bigint)
 RETURNS oracle.candidate LANGUAGE sql STABLE AS $$
     SELECT c.*
       FROM oracle.candidate c
-      JOIN oracle.episode p ON p.ep = c.p
+      JOIN oracle.episode cause ON cause.ep = c.p
       JOIN oracle.fate f ON f.ep = c.p
       JOIN oracle.episode o ON o.ep = f.origin
-     WHERE c.e = (e).ep
-       AND (e).t - o.t <= oracle.span('max_incident_age')
-       AND (at IS NULL OR c.p <> other_than AND oracle.firing_at(p, at))
-     ORDER BY c.near DESC, c.proper DESC, c.hops, p.t DESC, p.tie
+     WHERE c.e = sign.ep
+       AND sign.t - o.t <= oracle.span('max_incident_age')
+       AND (at IS NULL OR c.p <> other_than AND oracle.firing_at(cause, at))
+     ORDER BY c.near DESC, c.proper DESC, c.hops, cause.t DESC, cause.tie
      LIMIT 1
 $$;
 
@@ -415,6 +423,7 @@ CREATE FUNCTION oracle.partition()
 RETURNS TABLE (alert_id bigint, episode_no int, origin_alert bigint, parent_alert bigint, because text, suspect text)
 LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM oracle.read_settings();
     PERFORM oracle.read_lineage();
     PERFORM oracle.read_alerts();
     PERFORM oracle.fold_episodes();
