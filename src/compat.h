@@ -14,4 +14,20 @@
 #error "tracer needs PostgreSQL 15 or newer"
 #endif
 
+/* The backend's current transaction, whether it has an xid or not. */
+#if PG_VERSION_NUM >= 170000
+#define my_lxid() (MyProc->vxid.lxid)
+#else
+#define my_lxid() (MyProc->lxid)
+#endif
+
+/* 18 wants to know where to count index searches. */
+#if PG_VERSION_NUM >= 180000
+#define index_beginscan_compat(heap, index, snapshot, nkeys) \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
+#else
+#define index_beginscan_compat(heap, index, snapshot, nkeys) \
+	index_beginscan(heap, index, snapshot, nkeys, 0)
+#endif
+
 #endif							/* TRACER_COMPAT_H */

@@ -20,7 +20,7 @@ tracer_define_gucs(void)
 							"A larger graph is walked through its indexes instead, which is slower. "
 							"0 never caches.",
 							&tracer_graph_cache_size,
-							512 * 1024, 0, INT_MAX,
+							512 * 1024, 0, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 

@@ -49,4 +49,23 @@ extern int32 graph_lag(const Graph *g, uint32 upstream, uint32 downstream);
 extern bool graph_has_lags(const Graph *g);
 extern bool graph_has_runs(const Graph *g);
 
+/*
+ * Changes one pair without touching the arrays: present adds it or replaces
+ * what it carries, otherwise it is removed. Allocates in the current memory,
+ * which must live as long as the graph. A node stays once it was seen, perhaps
+ * with no edges; has_lags and has_runs, once true, stay true: may have.
+ */
+extern void graph_patch(Graph *g, int64 upstream, int64 downstream,
+						bool present, int32 lag, bool runs);
+
+/* Edges in the graph, pairs counted once. */
+extern Size graph_edges(const Graph *g);
+
+/* How far patching has gone: about one per patch, more on nodes with many
+ * edges. Past a share of graph_edges() building anew pays. */
+extern Size graph_delta(const Graph *g);
+
+/* Bytes: at most 12 per edge and 24 per node, and what patches added. */
+extern Size graph_memory(const Graph *g);
+
 #endif							/* TRACER_GRAPH_H */

@@ -97,3 +97,10 @@ COMMENT ON COLUMN tracer.lineage_log.log_id IS 'Order within a transaction.';
 COMMENT ON COLUMN tracer.lineage_log.xid IS 'Transaction that changed the pair.';
 COMMENT ON COLUMN tracer.lineage_log.upstream IS 'Asset id; NULL with downstream: too many to list, rebuild.';
 COMMENT ON COLUMN tracer.lineage_log.downstream IS 'Asset id.';
+
+CREATE TABLE tracer.lineage_log_floor (
+    xid xid8 NOT NULL
+);
+
+COMMENT ON TABLE tracer.lineage_log_floor IS 'How far tracer.lineage_log was trimmed: at most one row. Not for users.';
+COMMENT ON COLUMN tracer.lineage_log_floor.xid IS 'Log rows of transactions before this one may be gone; a graph cached before it is built anew.';
