@@ -421,7 +421,7 @@ $$;
  */
 CREATE FUNCTION oracle.partition()
 RETURNS TABLE (alert_id bigint, episode_no int, origin_alert bigint, parent_alert bigint, because text, suspect text)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET jit = off AS $$
 BEGIN
     PERFORM oracle.read_settings();
     PERFORM oracle.read_lineage();
