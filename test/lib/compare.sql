@@ -89,7 +89,7 @@ CREATE FUNCTION oracle.describe() RETURNS SETOF text LANGUAGE sql AS $$
     UNION ALL
     SELECT 'aliases: ' || string_agg(alias || ' -> ' || asset, ', ' ORDER BY alias) FROM tracer.asset_alias HAVING count(*) > 0
     UNION ALL
-    SELECT 'lineage: ' || string_agg(u.name || CASE kind WHEN 'runs' THEN ' => ' ELSE ' > ' END || d.name || coalesce(' (' || lag || ')', ''), ', ' ORDER BY u.name, d.name)
+    SELECT 'lineage: ' || string_agg(u.name || CASE lineage.kind WHEN 'runs' THEN ' => ' ELSE ' > ' END || d.name || coalesce(' (' || lag || ')', ''), ', ' ORDER BY u.name, d.name)
       FROM tracer.lineage JOIN tracer.asset u ON u.asset_id = upstream JOIN tracer.asset d ON d.asset_id = downstream HAVING count(*) > 0
     UNION ALL
     SELECT 'changes: ' || string_agg(format('%s at %s', asset, to_char(coalesce(changed_at, received_at), 'MM-DD HH24:MI:SS.US')), ', ') FROM tracer.change HAVING count(*) > 0
@@ -98,7 +98,7 @@ CREATE FUNCTION oracle.describe() RETURNS SETOF text LANGUAGE sql AS $$
     UNION ALL
     (SELECT format('%s %s %s %s %s key %s "%s"%s%s', coalesce('#' || url, alert_id::text), to_char(coalesce(fired_at, received_at), 'MM-DD HH24:MI:SS.US'),
                    coalesce(asset, 'NULL'), coalesce(severity::text, 'NULL'), coalesce(status::text, 'NULL'), coalesce(source, 'NULL') || '/' || coalesce(dedup_key, 'NULL'),
-                   title, coalesce(' run ' || run_id, ''), coalesce(' ' || labels, ''))
+                   title, coalesce(' run ' || run_id, ''), coalesce(' ' || labels::text, ''))
        FROM tracer.alert ORDER BY coalesce(fired_at, received_at), alert_id)
 $$;
 
