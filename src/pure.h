@@ -66,6 +66,7 @@ typedef int32_t int32;
 typedef uint32_t uint32;
 typedef int64_t int64;
 typedef uint64_t uint64;
+typedef int8_t int8;
 typedef uint8_t uint8;
 typedef uint16_t uint16;
 typedef size_t Size;
@@ -75,6 +76,7 @@ typedef size_t Size;
 #define Max(a, b) ((a) > (b) ? (a) : (b))
 #define PG_INT64_MAX INT64_MAX
 #define PG_INT64_MIN INT64_MIN
+#define PG_UINT32_MAX UINT32_MAX
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
