@@ -254,3 +254,60 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- A scenario set aside, to be brought in again piece by piece -------------------
+
+CREATE UNLOGGED TABLE oracle.kept_alert (n int PRIMARY KEY, LIKE tracer.alert);
+CREATE UNLOGGED TABLE oracle.kept_lineage (n int PRIMARY KEY, LIKE tracer.lineage);
+CREATE UNLOGGED TABLE oracle.kept_change (n int PRIMARY KEY, LIKE tracer.change);
+CREATE UNLOGGED TABLE oracle.kept_alias (n int PRIMARY KEY, alias text, asset text);
+CREATE UNLOGGED TABLE oracle.kept_source (n int PRIMARY KEY, LIKE tracer.source);
+CREATE UNLOGGED TABLE oracle.kept_setting (n int PRIMARY KEY, name text, value text);
+CREATE UNLOGGED TABLE oracle.kept_asset (asset_id bigint PRIMARY KEY, name text);
+
+/* Moves the scenario aside; returns how many of each, in the order of the tables above. */
+CREATE FUNCTION oracle.set_aside() RETURNS int[] LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM oracle.kept_alert; DELETE FROM oracle.kept_lineage; DELETE FROM oracle.kept_change; DELETE FROM oracle.kept_alias;
+    DELETE FROM oracle.kept_source; DELETE FROM oracle.kept_setting; DELETE FROM oracle.kept_asset;
+    INSERT INTO oracle.kept_alert SELECT row_number() OVER (ORDER BY alert_id), * FROM tracer.alert;
+    INSERT INTO oracle.kept_lineage SELECT row_number() OVER (ORDER BY upstream, downstream, kind, source), * FROM tracer.lineage;
+    INSERT INTO oracle.kept_change SELECT row_number() OVER (ORDER BY change_id), * FROM tracer.change;
+    INSERT INTO oracle.kept_alias SELECT row_number() OVER (ORDER BY alias), * FROM tracer.asset_alias;
+    INSERT INTO oracle.kept_source SELECT row_number() OVER (ORDER BY name), * FROM tracer.source;
+    INSERT INTO oracle.kept_setting SELECT row_number() OVER (ORDER BY name), name, value FROM tracer.setting_override;
+    INSERT INTO oracle.kept_asset SELECT asset_id, name FROM tracer.asset;
+    PERFORM oracle.reset();
+    RETURN ARRAY[(SELECT count(*) FROM oracle.kept_alert), (SELECT count(*) FROM oracle.kept_lineage),
+                 (SELECT count(*) FROM oracle.kept_change), (SELECT count(*) FROM oracle.kept_alias),
+                 (SELECT count(*) FROM oracle.kept_source), (SELECT count(*) FROM oracle.kept_setting)];
+END
+$$;
+
+/* Brings one piece back. Alerts get new ids, in the order in which they come. */
+CREATE FUNCTION oracle.bring(what text, nr int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF what = 'alert' THEN
+        INSERT INTO tracer.alert (asset, title, severity, status, source, dedup_key, fired_at, received_at, labels, url, run_id)
+        SELECT asset, title, severity, status, source, dedup_key, fired_at, received_at, labels, url, run_id FROM oracle.kept_alert WHERE n = nr;
+    ELSIF what = 'lineage' THEN
+        -- Assets come with their first edge.
+        INSERT INTO tracer.asset (asset_id, name)
+        SELECT a.asset_id, a.name FROM oracle.kept_asset a JOIN oracle.kept_lineage l ON a.asset_id IN (l.upstream, l.downstream) WHERE n = nr
+        ON CONFLICT DO NOTHING;
+        INSERT INTO tracer.lineage (upstream, downstream, kind, source, lag)
+        SELECT upstream, downstream, kind, source, lag FROM oracle.kept_lineage WHERE n = nr;
+    ELSIF what = 'change' THEN
+        INSERT INTO tracer.change (asset, title, changed_at, received_at)
+        SELECT asset, title, changed_at, received_at FROM oracle.kept_change WHERE n = nr;
+    ELSIF what = 'alias' THEN
+        INSERT INTO tracer.asset_alias SELECT alias, asset FROM oracle.kept_alias WHERE n = nr;
+    ELSIF what = 'source' THEN
+        INSERT INTO tracer.source (name, quiet_after) SELECT name, quiet_after FROM oracle.kept_source WHERE n = nr;
+    ELSIF what = 'setting' THEN
+        PERFORM tracer.set(name, value) FROM oracle.kept_setting WHERE n = nr;
+    ELSIF what = 'assets' THEN
+        INSERT INTO tracer.asset (asset_id, name) SELECT asset_id, name FROM oracle.kept_asset ON CONFLICT DO NOTHING;
+    END IF;
+END
+$$;
