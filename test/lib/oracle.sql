@@ -412,6 +412,68 @@ BEGIN
 END
 $$;
 
+-- 8. People ---------------------------------------------------------------------
+
+/* The episode above all others of e, by parents alone. */
+CREATE FUNCTION oracle.top(e int) RETURNS int LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE up(ep, parent) AS (
+        SELECT ep, parent FROM oracle.fate WHERE ep = e
+        UNION ALL
+        SELECT f.ep, f.parent FROM up JOIN oracle.fate f ON f.ep = up.parent)
+    SELECT ep FROM up WHERE parent IS NULL
+$$;
+
+/*
+ * Decisions work on parents. Until the end a suspect's group is known by the
+ * origin that its tops share.
+ */
+CREATE FUNCTION oracle.obey() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    d record;
+    a oracle.fate;
+    b oracle.fate;
+BEGIN
+    IF NOT EXISTS (SELECT FROM tracer.decision) THEN
+        RETURN;
+    END IF;
+    FOR d IN SELECT kind, x.ep AS e, y.ep AS other
+               FROM tracer.decision
+               JOIN oracle.member x USING (alert_id)
+               LEFT JOIN oracle.member y ON y.alert_id = other_id
+              ORDER BY decision_id
+    LOOP
+        SELECT * INTO a FROM oracle.fate WHERE ep = oracle.top(d.e);
+        CONTINUE WHEN a.origin IS NULL;
+        IF d.kind = 'join' THEN
+            SELECT * INTO b FROM oracle.fate WHERE ep = oracle.top(d.other);
+            CONTINUE WHEN b.ep IS NULL OR b.origin IS NULL OR b.ep = a.ep;
+            UPDATE oracle.fate SET parent = b.ep, suspect = NULL, because = 'person' WHERE ep = a.ep;
+        ELSIF d.kind = 'part' THEN
+            UPDATE oracle.fate SET parent = NULL, suspect = NULL, origin = ep, because = 'person' WHERE ep = d.e;
+        ELSE
+            UPDATE oracle.fate SET parent = d.e, suspect = NULL, because = 'person'
+             WHERE parent IS NULL AND ep <> d.e
+               AND (ep = a.ep OR suspect IS NOT NULL AND (suspect, origin) = (a.suspect, a.origin));
+            UPDATE oracle.fate SET parent = NULL, suspect = NULL, origin = ep, because = 'person' WHERE ep = d.e;
+        END IF;
+    END LOOP;
+
+    -- Origins anew: a top's own, or the first of what is left of its suspect's group.
+    UPDATE oracle.fate SET origin = n.origin, suspect = n.suspect
+      FROM (SELECT f.ep,
+                   CASE WHEN t.suspect IS NOT NULL
+                        THEN (SELECT g.ep FROM oracle.fate g JOIN oracle.episode x ON x.ep = g.ep
+                               WHERE g.parent IS NULL AND g.suspect = t.suspect AND g.origin = t.origin
+                               ORDER BY x.t, x.tie LIMIT 1)
+                        WHEN x.severity > 'info' OR EXISTS (SELECT FROM oracle.fate WHERE parent = t.ep) THEN t.ep END AS origin,
+                   t.suspect
+              FROM oracle.fate f
+              JOIN oracle.fate t ON t.ep = oracle.top(f.ep)
+              JOIN oracle.episode x ON x.ep = t.ep) n
+     WHERE n.ep = fate.ep;
+END
+$$;
+
 -- The answer --------------------------------------------------------------------
 
 /*
@@ -431,6 +493,7 @@ BEGIN
     PERFORM oracle.find_candidates();
     PERFORM oracle.choose_parents();
     PERFORM oracle.name_suspects();
+    PERFORM oracle.obey();
     RETURN QUERY
     WITH face AS (SELECT m.ep, min(m.alert_id) AS a FROM oracle.member m GROUP BY 1)
     SELECT m.alert_id, m.ep, o.a, p.a, f.because, f.suspect::text

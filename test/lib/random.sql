@@ -252,6 +252,16 @@ BEGIN
         SELECT CASE WHEN oracle.chance(0.9) THEN names[oracle.pick(1, na)] ELSE 'alias1' END, 'commit',
                CASE WHEN oracle.chance(0.9) THEN base + grid * oracle.pick(-5, steps) END, base;
     END LOOP;
+
+    -- People, in one scenario of four.
+    IF seed % 4 = 0 THEN
+        FOR k IN 1 .. oracle.pick(1, 4) LOOP
+            nt := (SELECT count(*) FROM tracer.alert);
+            INSERT INTO tracer.decision (kind, alert_id, other_id, decided_by)
+            SELECT kind, oracle.pick(1, nt) * 1024, CASE kind WHEN 'join' THEN oracle.pick(1, nt) * 1024 END, 'someone'
+              FROM oracle.one_of('join', 'join', 'part', 'root') AS kind;
+        END LOOP;
+    END IF;
 END
 $$;
 

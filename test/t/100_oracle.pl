@@ -192,6 +192,20 @@ case 'the nearest of two', '1*t 2*t', 'x@0 y@10m', lineage => 's>t t>x t>y';
 case 'the first by name', '1*A 2*A', 'x@0 y@10m', lineage => 'a>x a>y A>x A>y';
 case 'most origins covered', '1*s 2*s 3*s', 'x@0 y@10m z@11m', lineage => 'a>x a>y s>x s>y s>z';
 
+# 8. People
+sub decide
+{
+	my ($kind, $alert, $other) = @_;
+	return sprintf "INSERT INTO tracer.decision (kind, alert_id, other_id, decided_by) VALUES ('%s', %d, %s, 'me');\n", $kind, $alert * 1024, $other ? $other * 1024 : 'NULL';
+}
+case 'join', '1 2<1', 'a@0 b@1h', sql => decide('join', 2, 1);
+case 'join takes the origins', '1 2<1 3<1 4<3', 'a@0 b@1h c@2h d@3h', lineage => 'a>b c>d', sql => decide('join', 4, 2);
+case 'join closes no circle', '1 2<1', 'a@0 b@1h', sql => decide('join', 2, 1) . decide('join', 1, 2);
+case 'part', '1 2 3<2', 'a@0 b@1h c@2h', lineage => 'a>b b>c', sql => decide('part', 2);
+case 'part after join', '1 2', 'a@0 b@1h', sql => decide('join', 2, 1) . decide('part', 2);
+case 'root', '1<3 2<1 3', 'a@0 b@1h c@2h', lineage => 'a>b b>c', sql => decide('root', 3);
+case 'part from a suspect', '1*s 2*s 3', 'x@0 y@10m z@11m', lineage => 's>x s>y s>z', sql => decide('part', 3);
+
 # The four cascades, all at once.
 {
 	my $sql = "SELECT oracle.reset(); SELECT oracle.forget();\n";

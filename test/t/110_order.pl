@@ -109,9 +109,9 @@ sub script
 	$sql .= join '', @last;
 	$sql .= "SELECT tracer.correlate();\n" . $check->('true');
 	$sql .= "SELECT 'in the end: ' || alert || ': ' || difference FROM oracle.differences();\n";
-	$sql .= "SELECT oracle.line('placed') AS stream \\gset\n";
+	$sql .= "SELECT coalesce(oracle.line('placed'), '') AS stream \\gset\n";
 	$sql .= "SELECT oracle.forget(); SELECT tracer.correlate();\n";
-	$sql .= "SELECT 'stream: ' || :'stream' || ', batch: ' || oracle.line('placed') WHERE :'stream' <> oracle.line('placed');\n";
+	$sql .= "SELECT 'stream: ' || :'stream' || ', batch: ' || oracle.line('placed') WHERE :'stream' <> coalesce(oracle.line('placed'), '');\n";
 	return ("-- $style" . ($late ? ', late' : '') . "\n" . $sql);
 }
 
