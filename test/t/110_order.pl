@@ -1,0 +1,144 @@
+# Stream equals batch: the same alerts in any order, one by one or in batches,
+# with rollbacks in between and with lineage, aliases, changes and settings that
+# arrive late or are taken back, end in the same incidents as all at once, which
+# are those of test/lib/oracle.sql. After every pass nothing is lost, counts are
+# right, and every number handed out still leads to a live incident.
+#
+# TRACER_ORDER_SEEDS is how many scenarios (40), TRACER_SEED the first (1).
+
+use strict;
+use warnings;
+use List::Util qw(shuffle min);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $top = $ENV{TRACER_TOP} || '.';
+my $node = PostgreSQL::Test::Cluster->new('order');
+$node->init;
+$node->append_conf('postgresql.conf', "jit = off\nautovacuum = off\n");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION tracer');
+$node->safe_psql('postgres', slurp_file("$top/test/lib/$_.sql")) for qw(oracle random compare);
+
+sub chance { return rand() < shift }
+sub one_of { return $_[ int rand @_ ] }
+
+# The script of one seed: SQL whose output is one line per thing that is wrong.
+sub script
+{
+	my ($seed, %n) = @_;
+	my $style = one_of(qw(single batch wild wild));
+
+	# Edited lineage re-places what is younger than max_incident_age, so where
+	# anything but alerts and changes is late, that covers the whole scenario.
+	my $late = chance(0.5);
+	my $sql = '';
+	my (@ops, @last);
+	if ($late)
+	{
+		$sql .= "DELETE FROM oracle.kept_setting WHERE name = 'max_incident_age';\nSELECT tracer.set('max_incident_age', '60 days');\n";
+	}
+	for my $what (qw(setting source alias lineage change))
+	{
+		for my $i (1 .. $n{$what})
+		{
+			my $op = "SELECT oracle.bring('$what', $i);\n";
+			if (chance(0.4) && ($late || $what eq 'change')) { push @ops, $op }
+			else { $sql .= $op }
+		}
+	}
+	if ($late && chance(0.7)) { push @ops, "SELECT oracle.bring('assets', 0);\n" }
+	else { $sql .= "SELECT oracle.bring('assets', 0);\n" }
+	if ($late)
+	{
+		# Edges and aliases that are taken back, settings that go to and fro.
+		for (1 .. int rand 4)
+		{
+			my $kind = one_of(qw(data data runs));
+			push @ops, "INSERT INTO tracer.lineage (upstream, downstream, kind, source) SELECT u.asset_id, d.asset_id, '$kind', 'extra' FROM (SELECT asset_id FROM tracer.asset ORDER BY random() LIMIT 1) u, (SELECT asset_id FROM tracer.asset ORDER BY random() LIMIT 1) d ON CONFLICT DO NOTHING;\n";
+			push @ops, "DELETE FROM tracer.lineage WHERE source = 'extra';\n";
+		}
+		if (chance(0.3))
+		{
+			push @ops, "INSERT INTO tracer.asset_alias SELECT 'undeclared1', name FROM tracer.asset ORDER BY random() LIMIT 1 ON CONFLICT DO NOTHING;\n";
+			push @ops, "DELETE FROM tracer.asset_alias WHERE alias = 'undeclared1';\n";
+			push @last, "DELETE FROM tracer.asset_alias WHERE alias = 'undeclared1';\n";
+		}
+		if (chance(0.4))
+		{
+			my ($name, @values) = @{ one_of([ 'horizon', '1 hour', '1 day' ], [ 'detection_lag', '0', '2 hours' ], [ 'max_hops', '1', '2' ], [ 'quiet_after', '1 hour', '4 days' ]) };
+			push @ops, "SELECT tracer.set('$name', '$_');\n" for @values;
+			push @last, "SELECT tracer.set('$name', NULL); SELECT tracer.set(name, value) FROM oracle.kept_setting WHERE name = '$name';\n";
+		}
+		push @last, "DELETE FROM tracer.lineage WHERE source = 'extra';\n";
+	}
+	push @ops, map { "SELECT oracle.bring('alert', $_);\n" } 1 .. $n{alert};
+	@ops = shuffle @ops;
+
+	my $step = 0;
+	my $check = sub {
+		my ($whole) = @_;
+		$step++;
+		return "SELECT 'broken at step $step: ' || b FROM oracle.broken($whole) b;\n";
+	};
+	my $pass = sub {
+		my $limit = $style ne 'single' && chance(0.4) ? 1 + int rand 5 : 'NULL';
+		my $out = '';
+		$out .= "BEGIN; SELECT tracer.correlate($limit); ROLLBACK;\n" if $style eq 'wild' && chance(0.2);
+		if ($style eq 'wild' && chance(0.1))
+		{
+			$out .= "BEGIN; SAVEPOINT s; SELECT tracer.correlate(); ROLLBACK TO s; SELECT tracer.correlate($limit); COMMIT;\n";
+		}
+		else { $out .= "SELECT tracer.correlate($limit);\n" }
+		return $out . $check->($limit eq 'NULL' ? 'true' : 'false');
+	};
+	while (@ops)
+	{
+		my @now = splice @ops, 0, $style eq 'single' ? 1 : 1 + int rand 8;
+		if ($style eq 'wild' && chance(0.2))
+		{
+			# All for nothing, then in earnest.
+			$sql .= join '', "BEGIN;\n", @now, chance(0.5) ? "SELECT tracer.correlate();\n" : '', "ROLLBACK;\n";
+			$sql .= $pass->() if chance(0.5);
+		}
+		if ($style ne 'single' && chance(0.3)) { $sql .= join '', "BEGIN;\n", @now, "COMMIT;\n" }
+		else { $sql .= join '', @now }
+		$sql .= $pass->();
+	}
+	$sql .= join '', @last;
+	$sql .= "SELECT tracer.correlate();\n" . $check->('true');
+	$sql .= "SELECT 'in the end: ' || alert || ': ' || difference FROM oracle.differences();\n";
+	$sql .= "SELECT coalesce(oracle.line('placed'), '') AS stream \\gset\n";
+	$sql .= "SELECT oracle.forget(); SELECT tracer.correlate();\n";
+	$sql .= "SELECT 'stream: ' || :'stream' || ', batch: ' || oracle.line('placed') WHERE :'stream' <> coalesce(oracle.line('placed'), '');\n";
+	return ("-- $style" . ($late ? ', late' : '') . "\n" . $sql);
+}
+
+my $first = $ENV{TRACER_SEED} // 1;
+my $count = $ENV{TRACER_ORDER_SEEDS} // 40;
+for my $seed ($first .. $first + $count - 1)
+{
+	my $got = $node->safe_psql('postgres', "SELECT oracle.generate($seed); SELECT oracle.forget(); TRUNCATE oracle.handed_out; SELECT oracle.set_aside();");
+	$got =~ /\{([\d,]+)\}/ or die "no scenario: $got";
+	my %n;
+	@n{qw(alert lineage change alias source setting)} = split /,/, $1;
+	srand($seed);
+	my $script = script($seed, %n);
+	my ($rc, $out, $err) = $node->psql('postgres', $script, on_error_stop => 1);
+	my @bad = grep { /^(broken|in the end|stream)/ } split /\n/, $out;
+	my ($style) = $script =~ /^-- (.*)/;
+	ok($rc == 0 && !@bad, "seed $seed ($style)")
+	  or do
+	{
+		diag(join "\n", $err, @bad[ 0 .. min($#bad, 30) ], $node->safe_psql('postgres', 'SELECT oracle.describe()'));
+		if (my $dir = $ENV{TRACER_KEEP_SCRIPTS})
+		{
+			open my $fh, '>', "$dir/order_$seed.sql" or die $!;
+			print $fh "SELECT oracle.generate($seed); SELECT oracle.forget(); TRUNCATE oracle.handed_out; SELECT oracle.set_aside();\n", $script;
+		}
+	};
+}
+
+$node->stop;
+done_testing();
