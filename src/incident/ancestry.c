@@ -335,16 +335,17 @@ number_components(Ancestry *a, bool widened, const uint32 *starts, Size nstarts)
 
 /*
  * Orders the ancestors of the given nodes (GRAPH_NONE among them is passed
- * over). Everything else keeps component GRAPH_NONE.
+ * over). Everything else keeps component GRAPH_NONE. Without runs, edges of that
+ * kind are edges like any other.
  */
 Ancestry *
-ancestry_create(const Graph *g, const uint32 *nodes, Size n)
+ancestry_create(const Graph *g, const uint32 *nodes, Size n, bool runs)
 {
 	Ancestry   *a = pure_array0(Ancestry, 1);
 
 	a->g = g;
 	a->nnodes = graph_nodes(g);
-	a->has_runs = graph_has_runs(g);
+	a->has_runs = runs && graph_has_runs(g);
 	if (a->has_runs)
 	{
 		a->runners = pure_array(RunnerAbove *, a->nnodes);

@@ -27,7 +27,8 @@ typedef struct AncestorVisit
 	int64		lag;			/* seconds, summed along a fewest-hops path */
 } AncestorVisit;
 
-extern Ancestry *ancestry_create(const Graph *g, const uint32 *nodes, Size n);
+extern Ancestry *ancestry_create(const Graph *g, const uint32 *nodes, Size n,
+								 bool runs);
 extern uint32 ancestry_component(const Ancestry *a, uint32 node);
 extern uint32 ancestry_first_member(const Ancestry *a, uint32 component);
 extern uint32 ancestry_next_member(const Ancestry *a, uint32 node);

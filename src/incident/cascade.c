@@ -217,7 +217,7 @@ map_nodes(Cascade *c)
 {
 	if (c->graph == NULL)
 		return;
-	c->ancestry = ancestry_create(c->graph, c->place_node, c->nplaces);
+	c->ancestry = ancestry_create(c->graph, c->place_node, c->nplaces, !c->no_runs);
 	c->node_place = pure_array(uint32, graph_nodes(c->graph));
 	memset(c->node_place, 0xFF, sizeof(uint32) * (Size) graph_nodes(c->graph));
 	for (uint32 p = 0; p < c->nplaces; p++)
@@ -232,7 +232,7 @@ list_inner_places(Decider *d)
 	Cascade    *c = d->c;
 
 	d->inner = pure_array0(InnerList, c->nplaces);
-	if (c->graph == NULL || !graph_has_runs(c->graph))
+	if (c->graph == NULL || c->no_runs || !graph_has_runs(c->graph))
 		return;
 	for (uint32 p = 0; p < c->nplaces; p++)
 	{
@@ -334,7 +334,7 @@ mark_below(Decider *d)
 		memset(d->below, 1, c->nplaces);
 		return;
 	}
-	if (c->graph && graph_has_runs(c->graph))
+	if (c->graph && !c->no_runs && graph_has_runs(c->graph))
 	{
 		/* runners of a dirty runner are reached because dirt spreads here */
 		for (int32 i = 0; i < c->nghosts; i++)

@@ -86,6 +86,7 @@ typedef struct Cascade
 	const CascadeGhost *ghosts;
 	int32		nghosts;
 	bool		all;			/* decide every episode, dirty or not */
+	bool		no_runs;		/* edges of kind `runs` are edges like any other */
 
 	/* filled by cascade_decide, for those who look further */
 	Ancestry   *ancestry;

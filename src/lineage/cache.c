@@ -549,6 +549,12 @@ lineage_graph_if_cached(void)
 	return limit > 0 ? up_to_date(limit, false) : NULL;
 }
 
+const Graph *
+lineage_graph_peek(void)
+{
+	return shared_graph.broken ? NULL : shared_graph.graph;
+}
+
 void
 lineage_cache_stats(LineageCacheStats *stats)
 {

@@ -19,6 +19,9 @@ extern const Graph *lineage_graph_within_limit(void);
 /* The same, but only what is there already, brought up to date. */
 extern const Graph *lineage_graph_if_cached(void);
 
+/* What is there, up to date or not, or NULL: for estimates. */
+extern const Graph *lineage_graph_peek(void);
+
 /* For tracer.lineage_cache(). */
 typedef struct LineageCacheStats
 {

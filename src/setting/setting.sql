@@ -63,8 +63,8 @@ COMMENT ON COLUMN tracer.setting.changed_at IS 'When it was last set; NULL while
 COMMENT ON COLUMN tracer.setting.changed_by IS 'Who last set it; NULL while it is the default.';
 COMMENT ON COLUMN tracer.setting.description IS 'What it does.';
 
-CREATE FUNCTION tracer.set(name text, value text) RETURNS text
-LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION tracer.check_setting(name text, value text) RETURNS text
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -73,46 +73,58 @@ DECLARE
     normal text;
     ok     boolean;
 BEGIN
-    SELECT * INTO c FROM tracer.setting_catalog() s WHERE s.name = "set".name;
+    SELECT * INTO c FROM tracer.setting_catalog() s WHERE s.name = check_setting.name;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'unrecognized setting "%"', coalesce("set".name, 'NULL')
+        RAISE EXCEPTION 'unrecognized setting "%"', coalesce(check_setting.name, 'NULL')
             USING ERRCODE = 'undefined_object',
                   HINT = 'SELECT name, value, description FROM tracer.setting lists them.';
     END IF;
-
-    IF "set".value IS NULL AND NOT c.nullable THEN
-        DELETE FROM tracer.setting_override o WHERE o.name = c.name;
-        RETURN c.default_value;
+    IF check_setting.value IS NULL THEN
+        RETURN CASE WHEN NOT c.nullable THEN c.default_value END;
     END IF;
 
     BEGIN
-        IF "set".value IS NULL THEN
-            ok := true;
-        ELSIF c.type = 'interval' THEN
-            normal := "set".value::interval::text;
-            ok := "set".value::interval BETWEEN c.minimum::interval AND c.maximum::interval;
+        IF c.type = 'interval' THEN
+            normal := check_setting.value::interval::text;
+            ok := check_setting.value::interval BETWEEN c.minimum::interval AND c.maximum::interval;
         ELSIF c.type = 'integer' THEN
-            normal := "set".value::integer::text;
-            ok := "set".value::integer BETWEEN c.minimum::integer AND c.maximum::integer;
+            normal := check_setting.value::integer::text;
+            ok := check_setting.value::integer BETWEEN c.minimum::integer AND c.maximum::integer;
         ELSE
-            normal := "set".value::numeric::text;
-            ok := "set".value::numeric BETWEEN c.minimum::numeric AND c.maximum::numeric;
+            normal := check_setting.value::numeric::text;
+            ok := check_setting.value::numeric BETWEEN c.minimum::numeric AND c.maximum::numeric;
         END IF;
     EXCEPTION WHEN data_exception THEN
-        RAISE EXCEPTION 'invalid value for setting "%": "%"', c.name, "set".value
+        RAISE EXCEPTION 'invalid value for setting "%": "%"', c.name, check_setting.value
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = format('It takes a value of type %s, such as %s.', c.type, coalesce(c.default_value, c.minimum));
     END;
     IF NOT ok THEN
-        RAISE EXCEPTION 'value "%" is out of range for setting "%"', "set".value, c.name
+        RAISE EXCEPTION 'value "%" is out of range for setting "%"', check_setting.value, c.name
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = format('It must lie between %s and %s.', c.minimum, c.maximum);
     END IF;
+    RETURN normal;
+END
+$$;
+COMMENT ON FUNCTION tracer.check_setting(text, text) IS 'The value as tracer.set() would store it; NULL gives the default, or none where the setting allows it. Errors as tracer.set().';
 
-    INSERT INTO tracer.setting_override AS o (name, value)
-    VALUES (c.name, normal)
-    ON CONFLICT (name) DO UPDATE
-       SET value = excluded.value, changed_at = now(), changed_by = session_user;
+CREATE FUNCTION tracer.set(name text, value text) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    normal text := tracer.check_setting("set".name, "set".value);
+BEGIN
+    IF "set".value IS NULL AND normal IS NOT NULL THEN
+        DELETE FROM tracer.setting_override o WHERE o.name = "set".name;
+    ELSE
+        INSERT INTO tracer.setting_override AS o (name, value)
+        VALUES ("set".name, normal)
+        ON CONFLICT (name) DO UPDATE
+           SET value = excluded.value, changed_at = now(), changed_by = session_user;
+    END IF;
     RETURN normal;
 END
 $$;

@@ -230,7 +230,8 @@ tracer_start() {
         echo "log_timezone = 'UTC'"
         for _line in "$@"; do echo "$_line"; done
     } | as_server sh -c "cat >> '$PGDATA_DIR/postgresql.conf'"
-    as_server "$BINDIR/pg_ctl" -D "$PGDATA_DIR" -l "$WORK/out/server.log" -w -t 60 -s start ||
+    # shellcheck disable=SC2086
+    as_server env $SERVER_ENV "$BINDIR/pg_ctl" -D "$PGDATA_DIR" -l "$WORK/out/server.log" -w -t 60 -s start ||
         { cat "$WORK/out/server.log" >&2; die "the server did not start"; }
     PGHOST=$WORK PGPORT=5432 PGUSER=postgres
     export PGHOST PGPORT PGUSER

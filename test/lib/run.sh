@@ -17,6 +17,15 @@ TOP=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$TOP/test/lib/common.sh"
 
 PASSED=0 FAILED=0
+
+# What stops the suite before it ran is a failure too, and the last line says so.
+die() {
+    printf '%s\n' "$*" >&2
+    say
+    say "$PASSED passed, $((FAILED + 1)) failed"
+    exit 1
+}
+
 count() { PASSED=$((PASSED + $1)); FAILED=$((FAILED + $2)); }
 
 # In a part that must give a result: nothing ran means that it failed.
@@ -74,7 +83,7 @@ tap() {
     _dir=$WORK/out/tap/$_n
     as_server mkdir -p "$_dir/tmp_check/log"
     _t0=$(date +%s) _rc=0
-    (cd "$_dir" && as_server env PATH="$PATH" PERL5LIB="$PGXS_DIR/src/test/perl:$WORK/src/test/t${PERL5LIB:+:$PERL5LIB}" \
+    (cd "$_dir" && as_server env PATH="$PATH" PERL5LIB="$PGXS_DIR/src/test/perl:$WORK/src/test/lib${PERL5LIB:+:$PERL5LIB}" \
         PG_REGRESS="$PGXS_DIR/src/test/regress/pg_regress" TESTDIR="$_dir" TESTDATADIR="$_dir/tmp_check" \
         TESTLOGDIR="$_dir/tmp_check/log" top_builddir="$_dir" TRACER_TOP="$WORK/src" TRACER_PG_MAJOR="$PG_MAJOR" \
         TRACER_NO_CRON="$TRACER_NO_CRON" HOME="$_dir" \

@@ -1,0 +1,621 @@
+/*
+ * correlate.c
+ *		One pass of the correlator, from lock to last write.
+ *
+ * tracer.correlate() places what is new; tracer.regroup() does that and applies
+ * people's decisions to some incidents anew; tracer.backtest() runs the same
+ * steps from scratch and writes nothing.
+ *
+ * A pass is one transaction's work under an advisory lock, so that a crash at
+ * any point leaves what was there before, and two passes never see half of each
+ * other. The lock belongs to the transaction: the next pass starts when this
+ * one's result is committed.
+ *
+ * The result is a function of alerts, changes, names, lineage, settings and
+ * decisions (docs/correlation.md). A pass computes the part of it that what is
+ * new can have changed. It keeps to that by one rule: whatever has changed is
+ * made dirty, or leaves a ghost, before the cascade is decided; cascade.c knows
+ * what depends on it.
+ *
+ *	  names		an alias or asset that came or went moves alerts to other keys
+ *	  lineage	episodes on and below a changed edge, while they are young
+ *	  settings	all that is young
+ *	  changes	origins near them are searched for suspects, and ranked, again
+ */
+#include "compat.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/snapmgr.h"
+
+#include "incident/pass.h"
+#include "lineage/cache.h"
+
+PG_FUNCTION_INFO_V1(tracer_correlate);
+PG_FUNCTION_INFO_V1(tracer_regroup);
+PG_FUNCTION_INFO_V1(tracer_backtest);
+
+/* The correlator's advisory lock: "trac", "er". */
+#define LOCK_HIGH 0x74726163
+#define LOCK_LOW 0x6572
+
+static void
+forbid_old_snapshots(const char *function)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s cannot run in a REPEATABLE READ or SERIALIZABLE transaction", function),
+				 errdetail("It must see what the pass before it committed."),
+				 errhint("Run it in a READ COMMITTED transaction.")));
+}
+
+static bool
+take_lock(bool wait)
+{
+	static Statement try = {"SELECT pg_try_advisory_xact_lock($1, $2)"};
+	static Statement lock = {"SELECT pg_advisory_xact_lock($1, $2)"};
+	Oid			types[] = {INT4OID, INT4OID};
+	Datum		values[] = {Int32GetDatum(LOCK_HIGH), Int32GetDatum(LOCK_LOW)};
+	bool		got = true;
+
+	query(wait ? &lock : &try, 2, types, values, "  ");
+	if (!wait)
+		got = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return got;
+}
+
+static Pass *
+begin_pass(Datum overrides)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "tracer pass",
+												  ALLOCSET_DEFAULT_SIZES);
+	Pass	   *p;
+
+	MemoryContextSwitchTo(context);
+	p = palloc0(sizeof(Pass));
+	p->context = context;
+	p->graph = lineage_graph();
+	p->loaded_from = PG_INT64_MAX;
+	column_init(&p->gone, INT8OID);
+	pass_create_indexes(p);
+	load_settings(p, overrides);
+	return p;
+}
+
+/* ---- what else has changed ------------------------------------------------------- */
+
+typedef struct News
+{
+	bool		alerts;
+	bool		names;
+	bool		lineage;
+	bool		lineage_all;	/* too many edges to list */
+	bool		changes;
+} News;
+
+/* Is there anything to do? One round trip where there is not. */
+static News
+look_for_news(Pass *p, char **seen_now)
+{
+	static Statement st = {
+		"SELECT pg_current_snapshot()::text, "
+		"  EXISTS (SELECT 1 FROM tracer.identity_log WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
+		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)), "
+		"  EXISTS (SELECT 1 FROM tracer.lineage_log WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
+		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)), "
+		"  EXISTS (SELECT 1 FROM tracer.lineage_log WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
+		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot) AND upstream IS NULL), "
+		"  EXISTS (SELECT 1 FROM tracer.change WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
+		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot))"
+	};
+	static Statement now = {"SELECT pg_current_snapshot()::text"};
+	Oid			types[] = {TEXTOID};
+	News		news = {.alerts = true};
+
+	if (p->first)
+	{
+		/* no snapshot to compare with: everything may be news */
+		query(&now, 0, NULL, NULL, NULL);
+		*seen_now = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		news.names = news.lineage = news.lineage_all = news.changes = p->pass_number > 0;
+	}
+	else
+	{
+		Datum		values[] = {CStringGetTextDatum(p->seen)};
+		HeapTuple	row;
+		TupleDesc	desc;
+
+		query(&st, 1, types, values, " ");
+		row = SPI_tuptable->vals[0];
+		desc = SPI_tuptable->tupdesc;
+		*seen_now = row_text(row, desc, 1);
+		news.names = row_bool(row, desc, 2);
+		news.lineage = row_bool(row, desc, 3);
+		news.lineage_all = row_bool(row, desc, 4);
+		news.changes = row_bool(row, desc, 5);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return news;
+}
+
+/* From when on edited lineage, names and settings place alerts anew. */
+static int64
+young_from(const Pass *p)
+{
+	return p->watermark == PG_INT64_MIN ? PG_INT64_MIN
+		: cascade_sub(p->watermark, p->rules.max_incident_age);
+}
+
+
+static void
+unplaced_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Pass	   *p = context;
+
+	column_int64(&p->unplaced, row_int64(tuple, desc, 1, 0));
+	column_int64(&p->unplaced_incidents, row_int64(tuple, desc, 2, 0));
+	affect_incident(p, row_int64(tuple, desc, 2, 0));
+	column_int64(&p->moved_keys, row_int64(tuple, desc, 3, 0));
+}
+
+static void
+moved_key_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	column_int64(&((Pass *) context)->renamed_keys, row_int64(tuple, desc, 1, 0));
+}
+
+/*
+ * Names changed their meaning: keys whose asset came or went point to it, and
+ * young alerts whose canonical asset is another now are taken out, to be taken
+ * anew.
+ */
+static void
+reidentify(Pass *p)
+{
+	static Statement keys = {
+		"UPDATE tracer.alert_key k SET asset_id = x.asset_id "
+		"  FROM (SELECT k.key_id, s.asset_id FROM tracer.alert_key k "
+		"          LEFT JOIN tracer.asset s ON s.name = k.asset "
+		"         WHERE k.asset_id IS DISTINCT FROM s.asset_id) x "
+		" WHERE x.key_id = k.key_id RETURNING k.key_id"
+	};
+	static Statement alerts = {
+		"DELETE FROM tracer.placement l "
+		" USING tracer.alert a, tracer.alert_key k "
+		" WHERE a.alert_id = l.alert_id AND k.key_id = l.key_id AND l.fired_at >= $1 "
+		"   AND nullif(a.asset, '') IS DISTINCT FROM k.asset "
+		"   AND coalesce((SELECT s.name FROM tracer.asset s WHERE s.name = a.asset), "
+		"                (SELECT al.asset FROM tracer.asset_alias al WHERE al.alias = a.asset), "
+		"                nullif(a.asset, '')) IS DISTINCT FROM k.asset "
+		" RETURNING l.alert_id, (SELECT e.incident_id FROM tracer.episode e "
+		"                         WHERE e.episode_id = l.episode_id), l.key_id"
+	};
+	/* an alert under its own name that is an alias now */
+	static Statement aliased = {
+		"DELETE FROM tracer.placement l "
+		" USING tracer.alert a, tracer.alert_key k, tracer.asset_alias al "
+		" WHERE a.alert_id = l.alert_id AND k.key_id = l.key_id AND l.fired_at >= $1 "
+		"   AND al.alias = a.asset AND a.asset = k.asset AND al.asset <> a.asset "
+		"   AND NOT EXISTS (SELECT 1 FROM tracer.asset s WHERE s.name = a.asset) "
+		" RETURNING l.alert_id, (SELECT e.incident_id FROM tracer.episode e "
+		"                         WHERE e.episode_id = l.episode_id), l.key_id"
+	};
+	Oid			types[] = {TIMESTAMPTZOID};
+	int64		young = young_from(p);
+	Datum		values[] = {TimestampTzGetDatum(young == PG_INT64_MIN ? DT_NOBEGIN : young)};
+
+	query(&keys, 0, NULL, NULL, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		moved_key_row(p, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+	SPI_freetuptable(SPI_tuptable);
+	for (int s = 0; s < 2; s++)
+	{
+		query(s == 0 ? &alerts : &aliased, 1, types, values, " ");
+		for (uint64 i = 0; i < SPI_processed; i++)
+			unplaced_row(p, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+		SPI_freetuptable(SPI_tuptable);
+	}
+}
+
+static void
+mark_node(Pass *p, uint8 *touched, uint32 *queue, uint32 *n, uint32 node)
+{
+	if (node != GRAPH_NONE && !touched[node])
+	{
+		touched[node] = 1;
+		queue[(*n)++] = node;
+	}
+}
+
+/*
+ * Lineage changed: young episodes on and below the changed edges are decided
+ * again, and so are those of runners above them, whose closure may differ.
+ */
+static void
+dirty_by_lineage(Pass *p, const News *news)
+{
+	static Statement st = {
+		"SELECT DISTINCT upstream, downstream FROM tracer.lineage_log "
+		" WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)"
+	};
+	uint32		nnodes = graph_nodes(p->graph);
+	uint8	   *touched = pure_array0(uint8, nnodes);
+	uint32	   *queue = pure_array(uint32, nnodes);
+	uint32		n = 0;
+	int64		young = young_from(p);
+	bool		all = news->lineage_all || p->first;
+
+	if (!all)
+	{
+		Oid			types[] = {TEXTOID};
+		Datum		values[] = {CStringGetTextDatum(p->seen)};
+		uint32		up;
+
+		query(&st, 1, types, values, " ");
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			mark_node(p, touched, queue, &n,
+					  graph_find(p->graph, row_int64(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, 0)));
+			mark_node(p, touched, queue, &n,
+					  graph_find(p->graph, row_int64(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, 0)));
+		}
+		SPI_freetuptable(SPI_tuptable);
+		up = n;
+		for (uint32 at = 0; at < up && graph_has_runs(p->graph); at++)
+		{
+			GraphSpan	s = graph_up(p->graph, queue[at]);
+
+			for (uint32 i = 0; i < s.n; i++)
+				if (s.word[i] & GRAPH_RUNS)
+					mark_node(p, touched, queue, &n, GRAPH_NODE(s.word[i]));
+			up = n;
+		}
+		for (uint32 at = 0; at < n; at++)
+		{
+			GraphSpan	s = graph_down(p->graph, queue[at]);
+
+			for (uint32 i = 0; i < s.n; i++)
+				mark_node(p, touched, queue, &n, GRAPH_NODE(s.word[i]));
+		}
+	}
+	for (int32 i = 0; i < p->nepisodes; i++)
+	{
+		uint32		node = p->place_node[p->ce[i].place];
+
+		if (p->ce[i].start >= young &&
+			(all || (node != GRAPH_NONE && touched[node])))
+			p->ce[i].dirty = true;
+	}
+	/* an asset that lost its last edge is no node any more */
+	for (int32 i = 0; i < p->nepisodes; i++)
+		if (p->place_node[p->ce[i].place] == GRAPH_NONE && p->ce[i].start >= young &&
+			p->keys[p->pe[i].key].asset_id != 0)
+			p->ce[i].dirty = true;
+	pure_free(touched);
+	pure_free(queue);
+}
+
+static void
+dirty_keys(Pass *p, const Column *keys)
+{
+	int64		young = young_from(p);
+
+	for (int k = 0; k < keys->n; k++)
+		for (int32 i = 0; i < p->nepisodes; i++)
+			if (p->keys[p->pe[i].key].id == DatumGetInt64(keys->values[k]) &&
+				p->ce[i].start >= young)
+				p->ce[i].dirty = true;
+}
+
+/* ---- the pass ------------------------------------------------------------------------ */
+
+/* How far before what changed anything may matter. */
+static int64
+reach_back(const Pass *p)
+{
+	const CascadeRules *r = &p->rules;
+	int64		reach = cascade_add(cascade_add(r->horizon, r->change_lookback), r->detection_lag);
+	int64		explain = cascade_add(cascade_add(r->horizon, r->max_incident_age), 16 * r->detection_lag);
+
+	if (graph_has_lags(p->graph))
+		reach = cascade_add(reach, r->max_incident_age);
+	return cascade_add(cascade_add(reach, reach), explain);
+}
+
+static void
+bounds_of_news(const Pass *p, int64 *first, int64 *latest)
+{
+	*first = PG_INT64_MAX;
+	*latest = PG_INT64_MIN;
+	for (int32 i = 0; i < p->nepisodes; i++)
+		if (p->ce[i].dirty || p->ce[i].decided)
+		{
+			*first = Min(*first, p->ce[i].start);
+			*latest = Max(*latest, p->ce[i].start);
+		}
+	for (int32 i = 0; i < p->nghosts; i++)
+	{
+		*first = Min(*first, p->ghosts[i].start);
+		*latest = Max(*latest, p->ghosts[i].start);
+	}
+}
+
+static void
+decide_cascade(Pass *p)
+{
+	p->cascade.graph = p->graph;
+	p->cascade.rules = p->rules;
+	p->cascade.episodes = p->ce;
+	p->cascade.nepisodes = p->nepisodes;
+	p->cascade.place_node = p->place_node;
+	p->cascade.nplaces = p->nplaces;
+	p->cascade.ghosts = p->ghosts;
+	p->cascade.nghosts = p->nghosts;
+	cascade_decide(&p->cascade);
+}
+
+/* An incident near a new change may have another cause now. */
+static void
+affect_by_changes(Pass *p)
+{
+	static Statement st = {
+		"SELECT min(coalesce(changed_at, received_at)), max(coalesce(changed_at, received_at)) "
+		"  FROM tracer.change WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
+		"   AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)"
+	};
+	Oid			types[] = {TEXTOID};
+	Datum		values[] = {CStringGetTextDatum(p->seen)};
+	int64		first = PG_INT64_MIN,
+				latest = PG_INT64_MAX;
+
+	if (!p->first)
+	{
+		query(&st, 1, types, values, " ");
+		first = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, PG_INT64_MAX);
+		latest = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, PG_INT64_MIN);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	p->change_first = cascade_sub(first, p->rules.detection_lag);
+	p->change_latest = cascade_add(latest, p->rules.change_lookback);
+}
+
+static void
+find_watermark(Pass *p)
+{
+	int64		now = GetCurrentTimestamp();
+
+	for (int32 i = 0; i < p->nalerts; i++)
+		if (p->alerts[i].is_new)
+			p->watermark = Max(p->watermark, Min(p->alerts[i].at, now));
+}
+
+/*
+ * Everything between what was taken and what is to be written.
+ */
+static void
+run_pass(Pass *p, const News *news)
+{
+	int64		first,
+				latest;
+
+	fold_keys(p);
+	for (int i = 0; i < p->unplaced.n; i++)
+		for (int32 a = 0; a < p->nalerts; a++)
+			if (p->alerts[a].id == DatumGetInt64(p->unplaced.values[i]) &&
+				p->alerts[a].episode != CASCADE_NONE &&
+				DatumGetInt64(p->unplaced_incidents.values[i]) != 0)
+				pass_add_claim(p, DatumGetInt64(p->unplaced_incidents.values[i]), p->alerts[a].episode);
+	pass_drop_gone(p);
+	find_watermark(p);
+
+	if (!p->dry)
+	{
+		int64		from;
+
+		bounds_of_news(p, &first, &latest);
+		if (news->changes)
+		{
+			affect_by_changes(p);
+			first = Min(first, p->change_first);
+		}
+		if (news->lineage || p->settings_changed || p->renamed_keys.n > 0)
+			first = Min(first, young_from(p));
+		from = cascade_sub(first, reach_back(p));
+		load_window(p, IS_VALID_TIMESTAMP(from) ? from : DT_NOBEGIN);
+	}
+	else
+		p->loaded_from = PG_INT64_MIN;
+	pass_rank_keys(p);
+	if (!p->dry)
+	{
+		load_links(p);
+		if (news->lineage)
+			dirty_by_lineage(p, news);
+		dirty_keys(p, &p->renamed_keys);
+		if (p->settings_changed && p->pass_number > 0)
+			for (int32 i = 0; i < p->nepisodes; i++)
+				if (p->ce[i].start >= young_from(p))
+					p->ce[i].dirty = true;
+	}
+	p->cascade.all = p->dry;
+	decide_cascade(p);
+
+	bounds_of_news(p, &first, &latest);
+	if (news->changes)
+	{
+		first = Min(first, p->change_first);
+		latest = Max(latest, p->change_latest);
+	}
+	if (first <= latest)
+		load_changes(p, Max(cascade_sub(first, reach_back(p)), DT_NOBEGIN),
+					 Min(cascade_add(latest, cascade_add(reach_back(p), 30 * USECS_PER_DAY)), DT_NOEND));
+	base_parents(p, first, latest);
+	if (news->changes)
+		for (int32 i = 0; i < p->nepisodes; i++)
+			if (p->ce[i].start >= p->change_first && p->ce[i].start <= p->change_latest)
+				affect_incident(p, p->pe[i].incident);
+	if (!p->dry)
+		load_decisions(p);
+	group_incidents(p);
+	number_incidents(p);
+}
+
+/*
+ * Takes at most max_alerts and places them. regroup names alerts whose incidents
+ * are grouped anew whatever is new, or is NULL.
+ */
+static int64
+correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
+{
+	Pass	   *p;
+	News		news;
+	char	   *seen_now;
+	int64		taken;
+
+	forbid_old_snapshots(function);
+	SPI_connect();
+	if (!take_lock(wait))
+	{
+		SPI_finish();
+		return 0;
+	}
+	p = begin_pass((Datum) 0);
+	column_init(&p->unplaced, INT8OID);
+	column_init(&p->unplaced_incidents, INT8OID);
+	column_init(&p->moved_keys, INT8OID);
+	column_init(&p->renamed_keys, INT8OID);
+	load_state(p);
+	news = look_for_news(p, &seen_now);
+	if (news.names)
+		reidentify(p);
+	if (p->settings_changed && p->pass_number > 0)
+		touch_keys_since(p, young_from(p));
+	touch_keys(p, &p->moved_keys);
+
+	taken = take_alerts(p, max_alerts);
+	if (regroup)
+	{
+		static Statement st = {
+			"SELECT DISTINCT e.incident_id FROM tracer.placement l JOIN tracer.episode e USING (episode_id) "
+			" WHERE l.alert_id = ANY ($1) AND e.incident_id IS NOT NULL"
+		};
+		Oid			types[] = {INT8ARRAYOID};
+
+		query(&st, 1, types, &regroup, " ");
+		for (uint64 i = 0; i < SPI_processed; i++)
+			affect_incident(p, row_int64(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, 0));
+		SPI_freetuptable(SPI_tuptable);
+	}
+
+	if (taken > 0 || news.names || news.lineage || news.changes || p->settings_changed || regroup)
+	{
+		run_pass(p, &news);
+		rank_incidents(p);
+		save_pass(p);
+		/* only a pass that took everything has seen everything */
+		save_state(p, taken < max_alerts || p->seen == NULL || p->first ? seen_now : p->seen);
+	}
+	SPI_finish();
+	return taken;
+}
+
+Datum
+tracer_correlate(PG_FUNCTION_ARGS)
+{
+	int64		max_alerts = PG_ARGISNULL(0) ? PG_INT64_MAX : PG_GETARG_INT64(0);
+
+	if (max_alerts < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_alerts must be at least 1, not %lld", (long long) max_alerts),
+				 errhint("Leave it out, or give NULL, to take every alert that waits.")));
+	PG_RETURN_INT64(correlate(max_alerts, false, (Datum) 0, "tracer.correlate()"));
+}
+
+Datum
+tracer_regroup(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("alert_ids must not be NULL"),
+				 errhint("Give the ids of alerts in the incidents to group anew.")));
+	correlate(PG_INT64_MAX, true, PG_GETARG_DATUM(0), "tracer.regroup()");
+	PG_RETURN_VOID();
+}
+
+/* ---- backtest ---------------------------------------------------------------------------- */
+
+static int64
+bound_argument(FunctionCallInfo fcinfo, int n, int64 if_null)
+{
+	return PG_ARGISNULL(n) ? if_null : PG_GETARG_TIMESTAMPTZ(n);
+}
+
+/* Rejects what tracer.set() would reject. */
+static void
+check_settings(Datum settings)
+{
+	static Statement st = {
+		"SELECT tracer.check_setting(key, value) FROM jsonb_each_text($1)"
+	};
+	Oid			types[] = {JSONBOID};
+
+	query(&st, 1, types, &settings, " ");
+	SPI_freetuptable(SPI_tuptable);
+}
+
+Datum
+tracer_backtest(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	News		news = {.alerts = true};
+	Pass	   *p;
+	Datum		settings = PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2);
+
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	if (settings)
+		check_settings(settings);
+	p = begin_pass(settings);
+	column_init(&p->unplaced, INT8OID);
+	column_init(&p->renamed_keys, INT8OID);
+	p->dry = true;
+	p->watermark = PG_INT64_MIN;
+	take_history(p, bound_argument(fcinfo, 0, DT_NOBEGIN), bound_argument(fcinfo, 1, DT_NOEND));
+	run_pass(p, &news);
+
+	for (int32 i = 0; i < p->nalerts; i++)
+	{
+		PassAlert  *a = &p->alerts[i];
+		PassEpisode *e;
+		Datum		values[6];
+		bool		nulls[6] = {false};
+
+		if (!a->firing || a->episode == CASCADE_NONE)
+			continue;
+		e = &p->pe[a->episode];
+		values[0] = Int64GetDatum(a->id);
+		values[1] = Int64GetDatum(e->new_incident);
+		nulls[1] = nulls[2] = e->new_incident == 0;
+		values[2] = CStringGetTextDatum(e->parent == CASCADE_NONE && e->suspect == 0 ? "origin" : "symptom");
+		nulls[3] = e->parent == CASCADE_NONE;
+		values[3] = Int64GetDatum(nulls[3] ? 0 : p->pe[e->parent].first_alert);
+		values[4] = CharGetDatum(e->because);
+		nulls[5] = e->suspect == 0;
+		values[5] = nulls[5] ? (Datum) 0
+			: CStringGetTextDatum(node_name(p, graph_find(p->graph, e->suspect)));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	SPI_finish();
+	return (Datum) 0;
+}

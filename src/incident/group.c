@@ -1,0 +1,500 @@
+/*
+ * group.c
+ *		From who explains whom to incidents: suspects, label rules, people.
+ *
+ * cascade.c gives each episode a parent by the rule alone. Here what is left
+ * without one is looked at together (docs/correlation.md, sections 6 and 7),
+ * which gives the base; people's decisions are laid over the base (section 8);
+ * and the trees that result are incidents.
+ *
+ * Only incidents that something happened to are regrouped: one that loses or
+ * gains an episode, or one of whose episodes changed, or that a decision ties to
+ * such a one. All their episodes are loaded first, however old.
+ */
+#include "compat.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "incident/pass.h"
+#include "incident/suspect.h"
+
+void
+affect_incident(Pass *p, int64 number)
+{
+	if (number != 0)
+		hash_search(p->affected, &number, HASH_ENTER, NULL);
+}
+
+static bool
+is_affected(Pass *p, int64 number)
+{
+	return number != 0 && hash_search(p->affected, &number, HASH_FIND, NULL) != NULL;
+}
+
+/* ---- the base ----------------------------------------------------------------- */
+
+/*
+ * Which origins are looked at together: those near enough to what changed, and
+ * whatever shares a suspect with one of them.
+ */
+static void
+consider_origins(Pass *p, int64 first, int64 latest)
+{
+	const CascadeRules *r = &p->rules;
+	int64		reach = cascade_add(cascade_add(r->horizon, r->detection_lag), r->change_lookback);
+	int64		from,
+				to;
+	bool		again = true;
+
+	if (p->graph && graph_has_lags(p->graph))
+		reach = cascade_add(reach, r->max_incident_age);
+	reach = cascade_add(reach, reach);
+	from = cascade_sub(first, reach);
+	/* an alert counts among a consumer's for 30 days */
+	to = cascade_add(cascade_add(latest, reach), 30 * USECS_PER_DAY);
+
+	for (int32 i = 0; i < p->nepisodes; i++)
+	{
+		CascadeEpisode *c = &p->ce[i];
+
+		p->pe[i].considered = c->parent == CASCADE_NONE && c->because == BECAUSE_ORIGIN &&
+			c->severity > SEVERITY_INFO &&
+			(p->cascade.all || c->decided || (c->start >= from && c->start <= to));
+	}
+	while (again)
+	{
+		again = false;
+		for (int32 i = 0; i < p->nepisodes; i++)
+		{
+			PassEpisode *e = &p->pe[i];
+			PassEpisode *head;
+
+			if (e->stored_suspect == 0 || e->base_parent == CASCADE_NONE ||
+				p->ce[i].parent != CASCADE_NONE)
+				continue;
+			head = &p->pe[e->base_parent];
+			if (head->considered != e->considered && head->stored_suspect == e->stored_suspect)
+			{
+				head->considered = e->considered = true;
+				again = true;
+			}
+		}
+	}
+}
+
+static void
+find_suspects(Pass *p)
+{
+	SuspectInput in = {0};
+	bool	   *consider = pure_array0(bool, p->nepisodes);
+	SuspectChange *changes = pure_array(SuspectChange, p->nchanges);
+	Suspect    *found;
+	int32		n;
+
+	for (int32 i = 0; i < p->nepisodes; i++)
+		consider[i] = p->pe[i].considered;
+	for (int32 i = 0; i < p->nchanges; i++)
+		changes[i] = (SuspectChange) {p->changes[i].node, p->changes[i].at};
+	in.cascade = &p->cascade;
+	in.consider = consider;
+	in.changes = changes;
+	in.nchanges = p->nchanges;
+	in.older_alerts = older_alerts;
+	in.compare_names = compare_node_names;
+	in.context = p;
+
+	found = suspects_find(&in, &n);
+	for (int32 i = 0; i < n; i++)
+	{
+		int32		head = found[i].origins[0];
+
+		for (int32 j = 0; j < found[i].norigins; j++)
+		{
+			PassEpisode *e = &p->pe[found[i].origins[j]];
+
+			e->base_because = BECAUSE_SUSPECT;
+			e->base_parent = j == 0 ? CASCADE_NONE : head;
+			e->suspect = graph_asset(p->graph, found[i].node);
+			e->failing = found[i].failing;
+			e->bearing = found[i].bearing;
+		}
+	}
+	pure_free(consider);
+	pure_free(changes);
+}
+
+/* ---- grouping by labels ----------------------------------------------------------- */
+
+typedef struct Labelled
+{
+	const char *rule;
+	const char *value;
+	int64		window;
+	int32		episode;
+	const CascadeEpisode *c;
+} Labelled;
+
+typedef struct LabelledList
+{
+	Pass	   *p;
+	Labelled   *items;
+	int32		n;
+} LabelledList;
+
+static void
+labelled_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	LabelledList *l = context;
+	int32		at = DatumGetInt32(SPI_getbinval(tuple, desc, 1, &(bool) {false}));
+	char	   *window = row_text(tuple, desc, 4);
+
+	if ((l->n & (l->n - 1)) == 0)
+		l->items = pure_realloc(l->items, sizeof(Labelled) * (Size) Max(1, 2 * l->n));
+	l->items[l->n++] = (Labelled) {
+		row_text(tuple, desc, 2), row_text(tuple, desc, 3), interval_us(window), at, &l->p->ce[at]
+	};
+}
+
+static int
+compare_labelled(const void *pa, const void *pb)
+{
+	const Labelled *a = pa,
+			   *b = pb;
+	int			c = strcmp(a->rule, b->rule);
+
+	if (c == 0)
+		c = strcmp(a->value, b->value);
+	if (c == 0)
+		c = a->c->start < b->c->start ? -1 : a->c->start > b->c->start;
+	if (c == 0)
+		c = a->c->tie < b->c->tie ? -1 : a->c->tie > b->c->tie;
+	return c;
+}
+
+static void
+apply_label_rules(Pass *p)
+{
+	static Statement any = {"SELECT 1 FROM tracer.group_rule LIMIT 1"};
+	static Statement st = {
+		"SELECT u.i, g.name, v.value, g.\"window\"::text "
+		"  FROM unnest($1, $2) u(i, alert_id) "
+		"  JOIN tracer.alert a USING (alert_id) "
+		"  JOIN tracer.group_rule g ON (g.source IS NULL OR g.source = coalesce(a.source, 'sql')) "
+		"   AND a.labels ?& g.labels, "
+		"       LATERAL (SELECT string_agg(coalesce(a.labels->>l, ''), E'\\x01' ORDER BY n) AS value "
+		"                  FROM unnest(g.labels) WITH ORDINALITY x(l, n)) v"
+	};
+	LabelledList list = {p, NULL, 0};
+	Column		c[2];
+	uint64		rules = query(&any, 0, NULL, NULL, NULL);
+
+	SPI_freetuptable(SPI_tuptable);
+	if (rules == 0)
+		return;
+	column_init(&c[0], INT4OID);
+	column_init(&c[1], INT8OID);
+	for (int32 i = 0; i < p->nepisodes; i++)
+		if (p->pe[i].considered && p->pe[i].base_because == BECAUSE_ORIGIN)
+		{
+			column_add(&c[0], Int32GetDatum(i), false);
+			column_int64(&c[1], p->pe[i].first_alert);
+		}
+	if (c[0].n == 0)
+		return;
+	query_columns(&st, c, 2, labelled_row, &list);
+	if (list.n == 0)
+		return;
+	qsort(list.items, list.n, sizeof(Labelled), compare_labelled);
+	for (int32 i = 1; i < list.n; i++)
+	{
+		const Labelled *a = &list.items[i - 1],
+				   *b = &list.items[i];
+		PassEpisode *e = &p->pe[b->episode];
+
+		if (strcmp(a->rule, b->rule) == 0 && strcmp(a->value, b->value) == 0 &&
+			e->base_because == BECAUSE_ORIGIN &&
+			b->c->start <= cascade_add(a->c->start, b->window))
+		{
+			e->base_because = BECAUSE_RULE;
+			e->base_parent = a->episode;
+		}
+	}
+}
+
+/*
+ * What holds without people: the rule, then suspects, then label rules. first
+ * and latest bound the starts of what changed in this pass.
+ */
+void
+base_parents(Pass *p, int64 first, int64 latest)
+{
+	consider_origins(p, first, latest);
+	for (int32 i = 0; i < p->nepisodes; i++)
+	{
+		PassEpisode *e = &p->pe[i];
+
+		if (!p->ce[i].decided && !e->considered)
+			continue;
+		e->base_parent = p->ce[i].parent;
+		e->base_because = p->ce[i].because;
+		e->suspect = 0;
+	}
+	find_suspects(p);
+	apply_label_rules(p);
+}
+
+/* ---- incidents ---------------------------------------------------------------------- */
+
+static int64
+id_of(const Pass *p, int32 episode)
+{
+	return episode == CASCADE_NONE ? 0 : p->pe[episode].id;
+}
+
+static bool
+base_changed(const Pass *p, int32 i)
+{
+	const PassEpisode *e = &p->pe[i];
+	char		because = e->stored_base_because ? e->stored_base_because : e->stored_because;
+	int64		parent = e->stored_base_because ? e->stored_base_parent : e->stored_parent;
+
+	return e->row_new || e->row_changed || e->base_because != because ||
+		id_of(p, e->base_parent) != parent ||
+		(e->base_parent != CASCADE_NONE && p->pe[e->base_parent].row_new) ||
+		e->suspect != e->stored_suspect;
+}
+
+/* Decisions tie incidents together: what one of them touches, both are. */
+static bool
+spread_decisions(Pass *p)
+{
+	bool		grew = false;
+
+	for (int32 i = 0; i < p->ndecisions; i++)
+	{
+		PassDecision *d = &p->decisions[i];
+		int64		a = p->pe[d->episode].incident,
+					b = d->other == CASCADE_NONE ? 0 : p->pe[d->other].incident;
+		bool		any = is_affected(p, a) || is_affected(p, b) || p->pe[d->episode].row_new ||
+			(d->other != CASCADE_NONE && p->pe[d->other].row_new);
+
+		if (any && ((a != 0 && !is_affected(p, a)) || (b != 0 && !is_affected(p, b))))
+		{
+			affect_incident(p, a);
+			affect_incident(p, b);
+			grew = true;
+		}
+	}
+	return grew;
+}
+
+static void
+load_affected(Pass *p)
+{
+	Column		numbers;
+	HASH_SEQ_STATUS seq;
+	int64	   *number;
+
+	if (p->dry)
+		return;
+	column_init(&numbers, INT8OID);
+	hash_seq_init(&seq, p->affected);
+	while ((number = hash_seq_search(&seq)) != NULL)
+		column_int64(&numbers, *number);
+	load_incidents(p, &numbers);
+	load_links(p);
+}
+
+static int32
+root_of(Pass *p, int32 i)
+{
+	while (p->pe[i].parent != CASCADE_NONE)
+		i = p->pe[i].parent;
+	return i;
+}
+
+/* Gives child a parent unless that closes a circle. */
+static void
+reparent(Pass *p, int32 child, int32 parent)
+{
+	if (parent != CASCADE_NONE && root_of(p, parent) == child)
+		return;
+	for (int32 i = parent; i != CASCADE_NONE; i = p->pe[i].parent)
+		if (i == child)
+			return;
+	p->pe[child].parent = parent;
+	p->pe[child].because = BECAUSE_PERSON;
+}
+
+static void
+apply_decisions(Pass *p)
+{
+	for (int32 i = 0; i < p->ndecisions; i++)
+	{
+		PassDecision *d = &p->decisions[i];
+		PassEpisode *e = &p->pe[d->episode];
+
+		if (!e->affected)
+			continue;
+		switch (d->kind)
+		{
+			case 'j':
+				if (d->other != CASCADE_NONE && d->other != d->episode)
+					reparent(p, d->episode, d->other);
+				break;
+			case 'p':
+				e->parent = CASCADE_NONE;
+				e->because = BECAUSE_PERSON;
+				e->suspect = 0;
+				break;
+			case 'r':
+				if (d->root_asset == 0)
+				{
+					int32		origin = root_of(p, d->episode);
+
+					e->parent = CASCADE_NONE;
+					e->because = BECAUSE_PERSON;
+					e->suspect = 0;
+					if (origin != d->episode)
+						reparent(p, origin, d->episode);
+				}
+				break;
+		}
+	}
+}
+
+/* Finds the root of every affected episode, each link walked once. */
+static void
+find_roots(Pass *p)
+{
+	int32	   *path = palloc_extended(sizeof(int32) * (Size) Max(p->nepisodes, 1), MCXT_ALLOC_HUGE);
+
+	for (int32 i = 0; i < p->nepisodes; i++)
+		p->pe[i].root = CASCADE_NONE;
+	for (int32 i = 0; i < p->nepisodes; i++)
+	{
+		int32		n = 0,
+					at = i,
+					root;
+
+		if (!p->pe[i].affected)
+			continue;
+		while (p->pe[at].root == CASCADE_NONE && p->pe[at].parent != CASCADE_NONE)
+		{
+			path[n++] = at;
+			at = p->pe[at].parent;
+		}
+		root = p->pe[at].root == CASCADE_NONE ? at : p->pe[at].root;
+		p->pe[at].root = root;
+		while (n > 0)
+			p->pe[path[--n]].root = root;
+	}
+	pfree(path);
+}
+
+static void
+describe_incident(Pass *p, PassIncident *inc, uint32 *place_stamp, uint32 stamp)
+{
+	inc->opened_at = PG_INT64_MAX;
+	inc->last_alert_at = PG_INT64_MIN;
+	inc->ended_at = PG_INT64_MIN;
+	for (int32 i = inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
+	{
+		const CascadeEpisode *c = &p->ce[i];
+
+		inc->opened_at = Min(inc->opened_at, c->start);
+		inc->last_alert_at = Max(inc->last_alert_at, c->last);
+		inc->ended_at = Max(inc->ended_at, c->end);
+		inc->severity = Max(inc->severity, c->severity);
+		inc->nalerts += p->pe[i].alerts;
+		inc->nopen += c->end == CASCADE_NEVER;
+		if (place_stamp[c->place] != stamp)
+		{
+			place_stamp[c->place] = stamp;
+			inc->nassets++;
+		}
+	}
+}
+
+/* Regroups every incident that something happened to. */
+void
+group_incidents(Pass *p)
+{
+	int32	   *incident_of;
+	uint32	   *place_stamp;
+
+	for (int32 i = 0; i < p->nepisodes; i++)
+	{
+		PassEpisode *e = &p->pe[i];
+
+		if (!base_changed(p, i))
+			continue;
+		affect_incident(p, e->incident);
+		if (e->base_parent != CASCADE_NONE)
+			affect_incident(p, p->pe[e->base_parent].incident);
+		e->affected = true;
+	}
+	for (int32 i = 0; i < p->nclaims; i++)
+		affect_incident(p, p->claims[i].number);
+	do
+		load_affected(p);
+	while (spread_decisions(p));
+
+	for (int32 i = 0; i < p->nepisodes; i++)
+	{
+		PassEpisode *e = &p->pe[i];
+
+		if (!e->affected && !is_affected(p, e->incident))
+			continue;
+		e->affected = true;
+		e->parent = e->base_parent;
+		e->because = e->base_because;
+	}
+	apply_decisions(p);
+	find_roots(p);
+
+	p->next_member = pure_array(int32, p->nepisodes);
+	incident_of = pure_array(int32, p->nepisodes);
+	for (int32 i = 0; i < p->nepisodes; i++)
+		incident_of[i] = CASCADE_NONE;
+	p->incidents = pure_array0(PassIncident, p->nepisodes);
+	for (int32 i = p->nepisodes; i-- > 0;)
+	{
+		PassEpisode *e = &p->pe[i];
+		PassIncident *inc;
+
+		if (!e->affected)
+			continue;
+		/* info opens no incident */
+		if (p->ce[e->root].severity == SEVERITY_INFO)
+			continue;
+		if (incident_of[e->root] == CASCADE_NONE)
+		{
+			incident_of[e->root] = p->nincidents;
+			inc = &p->incidents[p->nincidents++];
+			inc->root = e->root;
+			inc->first_member = CASCADE_NONE;
+			inc->suspect = p->pe[e->root].suspect;
+		}
+		inc = &p->incidents[incident_of[e->root]];
+		p->next_member[i] = inc->first_member;
+		inc->first_member = i;
+		inc->nmembers++;
+	}
+	place_stamp = pure_array0(uint32, p->nplaces);
+	for (int32 i = 0; i < p->nincidents; i++)
+		describe_incident(p, &p->incidents[i], place_stamp, i + 1);
+	for (int32 i = 0; i < p->ndecisions; i++)
+	{
+		PassDecision *d = &p->decisions[i];
+		PassEpisode *e = &p->pe[d->episode];
+
+		if (e->affected && d->kind == 'r' && e->root != CASCADE_NONE &&
+			incident_of[e->root] != CASCADE_NONE)
+			p->incidents[incident_of[e->root]].confirmed =
+				d->root_asset ? d->root_asset : p->keys[e->key].asset_id;
+	}
+	pure_free(place_stamp);
+	pure_free(incident_of);
+}

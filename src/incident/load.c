@@ -1,0 +1,556 @@
+/*
+ * load.c
+ *		What is stored, into the working set: settings, how far correlation has
+ *		come, episodes, decisions, changes.
+ *
+ * Episodes are loaded by start from a moment on, all of them, because the rule
+ * looks at time spans; and one by one where something older is needed: a key's
+ * last episode, the rest of an incident, what a decision speaks of.
+ */
+#include "compat.h"
+
+#include "access/transam.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+#include "incident/pass.h"
+
+/* ---- settings and state ------------------------------------------------------- */
+
+static void
+quiet_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	char	   *name = row_text(tuple, desc, 1),
+			   *value = row_text(tuple, desc, 2);
+
+	pass_source_quiet(context, name, interval_us(value));
+}
+
+/*
+ * Reads the settings; for a backtest, with others laid over them. The
+ * fingerprint changes whenever anything does that decides about grouping.
+ */
+void
+load_settings(Pass *p, Datum overrides)
+{
+	static Statement settings = {
+		"SELECT s.name, coalesce(o.value, s.value) "
+		"  FROM tracer.setting s LEFT JOIN jsonb_each_text($1) o ON o.key = s.name"
+	};
+	static Statement quiet = {
+		"SELECT name, quiet_after::text FROM tracer.source WHERE quiet_after IS NOT NULL"
+	};
+	static Statement fingerprint = {
+		"SELECT md5(concat((SELECT string_agg(name || '=' || coalesce(value, ''), ',' ORDER BY name) "
+		"                     FROM tracer.setting), "
+		"                  (SELECT string_agg(name || '=' || quiet_after, ',' ORDER BY name) "
+		"                     FROM tracer.source WHERE quiet_after IS NOT NULL), "
+		"                  (SELECT string_agg(g::text, ',' ORDER BY name) FROM tracer.group_rule g)))"
+	};
+	Oid			types[] = {JSONBOID};
+	Datum		values[] = {overrides};
+
+	query(&settings, 1, types, values, overrides ? " " : "n");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *name = row_text(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		char	   *value = row_text(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+
+		if (strcmp(name, "max_hops") == 0)
+			p->rules.max_hops = value ? (uint32) pg_strtoint32(value) : GRAPH_NONE;
+		else if (strcmp(name, "min_confidence") == 0)
+			p->min_confidence = strtod(value, NULL);
+		else if (strcmp(name, "horizon") == 0)
+			p->rules.horizon = interval_us(value);
+		else if (strcmp(name, "detection_lag") == 0)
+			p->rules.detection_lag = interval_us(value);
+		else if (strcmp(name, "max_incident_age") == 0)
+			p->rules.max_incident_age = interval_us(value);
+		else if (strcmp(name, "change_lookback") == 0)
+			p->rules.change_lookback = interval_us(value);
+		else if (strcmp(name, "quiet_after") == 0)
+			p->quiet_after = interval_us(value);
+	}
+	SPI_freetuptable(SPI_tuptable);
+
+	query_each(&quiet, 0, NULL, NULL, NULL, quiet_row, p);
+
+	query(&fingerprint, 0, NULL, NULL, NULL);
+	p->fingerprint = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Reads how far the last pass came. False if there was none, or if it ran in
+ * another cluster: then its snapshot means nothing here, and every alert
+ * without a placement is new.
+ */
+bool
+load_state(Pass *p)
+{
+	static Statement st = {
+		"SELECT seen::text, system_id, pass, watermark, fingerprint FROM tracer.correlate_state"
+	};
+	HeapTuple	row;
+	TupleDesc	desc;
+
+	p->first = true;
+	p->watermark = PG_INT64_MIN;
+	if (query(&st, 0, NULL, NULL, NULL) == 0)
+		return false;
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	p->seen = row_text(row, desc, 1);
+	p->first = (uint64) row_int64(row, desc, 2, 0) != GetSystemIdentifier();
+	p->pass_number = row_int64(row, desc, 3, 0);
+	p->watermark = row_int64(row, desc, 4, PG_INT64_MIN);
+	{
+		char	   *before = row_text(row, desc, 5);
+
+		p->settings_changed = before == NULL || strcmp(before, p->fingerprint) != 0;
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return !p->first;
+}
+
+/* ---- episodes -------------------------------------------------------------------- */
+
+int32
+pass_add_episode(Pass *p)
+{
+	int32		at = p->nepisodes;
+
+	if (at == p->maxepisodes)
+	{
+		p->maxepisodes = at ? 2 * at : 1024;
+		p->ce = pure_realloc(p->ce, sizeof(CascadeEpisode) * (Size) p->maxepisodes);
+		p->pe = pure_realloc(p->pe, sizeof(PassEpisode) * (Size) p->maxepisodes);
+	}
+	memset(&p->ce[at], 0, sizeof(CascadeEpisode));
+	memset(&p->pe[at], 0, sizeof(PassEpisode));
+	p->ce[at].parent = CASCADE_NONE;
+	p->ce[at].because = BECAUSE_ORIGIN;
+	p->pe[at].base_parent = CASCADE_NONE;
+	p->pe[at].base_because = BECAUSE_ORIGIN;
+	p->pe[at].parent = CASCADE_NONE;
+	p->pe[at].because = BECAUSE_ORIGIN;
+	p->nepisodes++;
+	return at;
+}
+
+int32
+pass_find_episode(Pass *p, int64 id)
+{
+	int64	   *entry = hash_search(p->episode_index, &id, HASH_FIND, NULL);
+
+	return entry ? (int32) entry[1] : CASCADE_NONE;
+}
+
+/* The episode, as stored, is no more: what it explained must be looked at. */
+void
+pass_add_ghost(Pass *p, int32 episode)
+{
+	if (p->nghosts == p->maxghosts)
+	{
+		p->maxghosts = p->maxghosts ? 2 * p->maxghosts : 64;
+		p->ghosts = pure_realloc(p->ghosts, sizeof(CascadeGhost) * (Size) p->maxghosts);
+	}
+	p->ghosts[p->nghosts].place = p->ce[episode].place;
+	p->ghosts[p->nghosts++].start = p->ce[episode].start;
+}
+
+/* The episode holds alerts that an incident of that number held. */
+void
+pass_add_claim(Pass *p, int64 number, int32 episode)
+{
+	if (p->nclaims > 0 && p->claims[p->nclaims - 1].number == number &&
+		p->claims[p->nclaims - 1].episode == episode)
+		return;
+	if (p->nclaims == p->maxclaims)
+	{
+		p->maxclaims = p->maxclaims ? 2 * p->maxclaims : 64;
+		p->claims = pure_realloc(p->claims, sizeof(PassClaim) * (Size) p->maxclaims);
+	}
+	p->claims[p->nclaims++] = (PassClaim) {number, episode};
+}
+
+/*
+ * Takes episodes that are no more out of the working set, before anything
+ * points to them by index but alerts and claims.
+ */
+void
+pass_drop_gone(Pass *p)
+{
+	int32	   *moved = palloc_extended(sizeof(int32) * (Size) Max(p->nepisodes, 1), MCXT_ALLOC_HUGE);
+	int32		n = 0;
+
+	for (int32 i = 0; i < p->nepisodes; i++)
+	{
+		int64		id = p->pe[i].id;
+
+		if (p->pe[i].gone)
+		{
+			column_int64(&p->gone, id);
+			affect_incident(p, p->pe[i].incident);
+			hash_search(p->episode_index, &id, HASH_REMOVE, NULL);
+			moved[i] = CASCADE_NONE;
+			continue;
+		}
+		moved[i] = n;
+		if (n != i)
+		{
+			p->ce[n] = p->ce[i];
+			p->pe[n] = p->pe[i];
+			if (id != 0)
+				((int64 *) hash_search(p->episode_index, &id, HASH_FIND, NULL))[1] = n;
+		}
+		n++;
+	}
+	p->nepisodes = n;
+	for (int32 i = 0; i < p->nalerts; i++)
+		if (p->alerts[i].episode != CASCADE_NONE)
+			p->alerts[i].episode = moved[p->alerts[i].episode];
+	for (int32 i = 0; i < p->nclaims; i++)
+		p->claims[i].episode = moved[p->claims[i].episode];
+	pfree(moved);
+}
+
+#define EPISODE_COLUMNS \
+	"SELECT e.episode_id, k.source, k.dedup_key, k.asset, k.asset_id, k.key_id, e.incident_id, " \
+	"       e.parent_id, e.because, e.hops, e.suspect_id, e.base_parent_id, e.base_because, " \
+	"       e.origin_at, e.started_at, e.last_fired_at, e.resolved_at, e.chronic_from, " \
+	"       CASE e.severity WHEN 'info' THEN 0 WHEN 'warning' THEN 1 WHEN 'error' THEN 2 ELSE 3 END, " \
+	"       e.alert_count, e.first_alert_id, e.run_ids, k.last_event_at " \
+	"  FROM tracer.episode e JOIN tracer.alert_key k USING (key_id) "
+
+static int
+compare_int32(const void *a, const void *b)
+{
+	int32		x = *(const int32 *) a,
+				y = *(const int32 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static char
+row_char(HeapTuple tuple, TupleDesc desc, int attno, char if_null)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(tuple, desc, attno, &isnull);
+
+	return isnull ? if_null : DatumGetChar(d);
+}
+
+static void
+episode_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Pass	   *p = context;
+	int64		id = row_int64(tuple, desc, 1, 0);
+	char	   *source,
+			   *dedup,
+			   *asset;
+	bool		isnull;
+	Datum		runs;
+	int32		at;
+	int64	   *entry;
+	CascadeEpisode *c;
+	PassEpisode *e;
+	PassKey    *k;
+
+	entry = hash_search(p->episode_index, &id, HASH_ENTER, &isnull);
+	if (isnull)					/* loaded before */
+		return;
+	at = pass_add_episode(p);
+	entry[1] = at;
+	c = &p->ce[at];
+	e = &p->pe[at];
+
+	source = row_text(tuple, desc, 2);
+	dedup = row_text(tuple, desc, 3);
+	asset = row_text(tuple, desc, 4);
+	e->id = id;
+	e->key = pass_key(p, source, dedup, asset, row_int64(tuple, desc, 5, 0));
+	k = &p->keys[e->key];
+	k->id = row_int64(tuple, desc, 6, 0);
+	k->last_event = row_int64(tuple, desc, 23, PG_INT64_MIN);
+	pfree(source);
+	pfree(dedup);
+	if (asset)
+		pfree(asset);
+
+	e->incident = row_int64(tuple, desc, 7, 0);
+	e->stored_parent = row_int64(tuple, desc, 8, 0);
+	e->stored_because = row_char(tuple, desc, 9, BECAUSE_ORIGIN);
+	e->stored_hops = DatumGetInt32(SPI_getbinval(tuple, desc, 10, &isnull));
+	e->stored_suspect = e->suspect = row_int64(tuple, desc, 11, 0);
+	e->stored_base_because = row_char(tuple, desc, 13, '\0');
+	e->stored_base_parent = row_int64(tuple, desc, 12, 0);
+	e->stored_origin_start = c->origin_start = row_int64(tuple, desc, 14, 0);
+	e->because = e->stored_because;
+	e->base_because = e->stored_base_because ? e->stored_base_because : e->stored_because;
+	c->because = e->base_because;
+	c->hops = e->stored_hops;
+	if (e->base_because == BECAUSE_SUSPECT || e->base_because == BECAUSE_RULE)
+		c->because = BECAUSE_ORIGIN;	/* what the rule alone says of it */
+
+	c->place = pass_place(p, e->key);
+	c->start = row_int64(tuple, desc, 15, 0);
+	c->last = row_int64(tuple, desc, 16, 0);
+	c->end = row_int64(tuple, desc, 17, CASCADE_NEVER);
+	c->quiet_at = cascade_add(c->last, k->quiet_after);
+	c->chronic_from = row_int64(tuple, desc, 18, CASCADE_NEVER);
+	c->severity = (int8) DatumGetInt32(SPI_getbinval(tuple, desc, 19, &isnull));
+	e->alerts = row_int64(tuple, desc, 20, 0);
+	e->first_alert = row_int64(tuple, desc, 21, 0);
+
+	runs = SPI_getbinval(tuple, desc, 22, &isnull);
+	if (!isnull)
+	{
+		Datum	   *items;
+		int			n;
+		int32	   *list;
+
+		deconstruct_array(DatumGetArrayTypeP(runs), TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &n);
+		list = palloc(sizeof(int32) * Max(n, 1));
+		for (int i = 0; i < n; i++)
+			list[i] = pass_run(p, TextDatumGetCString(items[i]));
+		qsort(list, n, sizeof(int32), compare_int32);
+		c->runs = list;
+		c->nruns = n;
+	}
+}
+
+/* Of each key the last episode and those without an end, by start. */
+void
+load_key_episodes(Pass *p)
+{
+	static Statement st = {
+		EPISODE_COLUMNS
+		" WHERE e.key_id = ANY ($1) "
+		"   AND (e.resolved_at IS NULL OR NOT EXISTS (SELECT 1 FROM tracer.episode n "
+		"         WHERE n.key_id = e.key_id AND n.started_at > e.started_at)) "
+		" ORDER BY e.key_id, e.started_at"
+	};
+	static Statement all = {
+		EPISODE_COLUMNS " WHERE e.key_id = ANY ($1) ORDER BY e.key_id, e.started_at"
+	};
+	Column		refold;
+	Column		go_on;
+
+	column_init(&refold, INT8OID);
+	column_init(&go_on, INT8OID);
+	for (int32 i = 0; i < p->nkeys; i++)
+		if (p->keys[i].touched && p->keys[i].id != 0)
+			column_int64(p->keys[i].refold ? &refold : &go_on, p->keys[i].id);
+	if (refold.n > 0)
+		query_columns(&all, &refold, 1, episode_row, p);
+	if (go_on.n > 0)
+		query_columns(&st, &go_on, 1, episode_row, p);
+}
+
+/* Every stored episode that starts from a moment on. */
+void
+load_window(Pass *p, int64 from)
+{
+	static Statement st = {EPISODE_COLUMNS " WHERE e.started_at >= $1"};
+	Oid			types[] = {TIMESTAMPTZOID};
+	Datum		values[] = {TimestampTzGetDatum(from)};
+
+	query_each(&st, 1, types, values, " ", episode_row, p);
+	p->loaded_from = from;
+}
+
+/* Every stored episode of some incidents. */
+void
+load_incidents(Pass *p, Column *numbers)
+{
+	static Statement st = {
+		EPISODE_COLUMNS " WHERE e.incident_id = ANY ($1)"
+	};
+
+	if (numbers->n > 0)
+		query_columns(&st, numbers, 1, episode_row, p);
+}
+
+/*
+ * Turns stored parent ids into indexes, as far as the parents are loaded. Kept
+ * apart from loading because a parent may come later than its child. Episodes
+ * that this pass has decided, or has made, are left alone.
+ */
+void
+load_links(Pass *p)
+{
+	for (int32 i = 0; i < p->nepisodes; i++)
+	{
+		PassEpisode *e = &p->pe[i];
+		CascadeEpisode *c = &p->ce[i];
+		int64		base;
+
+		if (e->id == 0)
+			continue;
+		base = e->stored_base_because ? e->stored_base_parent : e->stored_parent;
+		if (e->parent == CASCADE_NONE && e->stored_parent != 0)
+			e->parent = pass_find_episode(p, e->stored_parent);
+		if (e->base_parent == CASCADE_NONE && base != 0)
+			e->base_parent = pass_find_episode(p, base);
+		if (!c->decided && c->because != BECAUSE_ORIGIN && base != 0)
+			c->parent = pass_find_episode(p, base);
+	}
+}
+
+/* ---- decisions and changes --------------------------------------------------------- */
+
+static void
+decision_episode_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	column_int64(context, row_int64(tuple, desc, 1, 0));
+}
+
+/*
+ * Loads people's decisions in order, with the episodes that hold their alerts.
+ * Those whose alert is not placed (any more, or yet) wait.
+ */
+void
+load_decisions(Pass *p)
+{
+	static Statement episodes = {
+		"SELECT DISTINCT e.incident_id FROM tracer.decision d "
+		"  JOIN tracer.placement l ON l.alert_id IN (d.alert_id, d.other_id) "
+		"  JOIN tracer.episode e USING (episode_id) "
+		" WHERE e.incident_id IS NOT NULL"
+	};
+	static Statement st = {
+		"SELECT d.kind, l.episode_id, o.episode_id, d.alert_id, d.other_id, s.asset_id "
+		"  FROM tracer.decision d "
+		"  LEFT JOIN tracer.placement l ON l.alert_id = d.alert_id "
+		"  LEFT JOIN tracer.placement o ON o.alert_id = d.other_id "
+		"  LEFT JOIN tracer.asset s ON s.name = d.root_asset "
+		" ORDER BY d.decision_id"
+	};
+	Column		numbers;
+	uint64		n;
+
+	if (query(&st, 0, NULL, NULL, NULL) == 0)
+	{
+		SPI_freetuptable(SPI_tuptable);
+		return;
+	}
+	SPI_freetuptable(SPI_tuptable);
+
+	column_init(&numbers, INT8OID);
+	query_each(&episodes, 0, NULL, NULL, NULL, decision_episode_row, &numbers);
+	load_incidents(p, &numbers);
+
+	n = query(&st, 0, NULL, NULL, NULL);
+	p->decisions = palloc0(sizeof(PassDecision) * (n + 1));
+	for (uint64 i = 0; i < n; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		PassDecision *d = &p->decisions[p->ndecisions];
+		char	   *kind = row_text(row, desc, 1);
+		int64		alert = row_int64(row, desc, 4, 0),
+					other = row_int64(row, desc, 5, 0);
+
+		d->kind = kind[0];
+		d->episode = pass_find_episode(p, row_int64(row, desc, 2, 0));
+		d->other = pass_find_episode(p, row_int64(row, desc, 3, 0));
+		d->root_asset = row_int64(row, desc, 6, 0);
+
+		/* an alert of this very pass has moved, or has no placement yet */
+		for (int32 a = 0; a < p->nalerts; a++)
+		{
+			if (p->alerts[a].id == alert)
+				d->episode = p->alerts[a].episode;
+			if (other != 0 && p->alerts[a].id == other)
+				d->other = p->alerts[a].episode;
+		}
+		if (d->episode != CASCADE_NONE && !p->pe[d->episode].gone)
+			p->ndecisions++;
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static void
+change_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Pass	   *p = context;
+	uint32		node = graph_find(p->graph, row_int64(tuple, desc, 3, 0));
+
+	if (node == GRAPH_NONE)
+		return;
+	if ((p->nchanges & (p->nchanges - 1)) == 0)
+		p->changes = pure_realloc(p->changes, sizeof(PassChange) * (Size) Max(1, 2 * p->nchanges));
+	p->changes[p->nchanges++] = (PassChange) {
+		row_int64(tuple, desc, 1, 0), row_int64(tuple, desc, 2, 0), node, row_bool(tuple, desc, 4)
+	};
+}
+
+/* Changes that took effect in a span, on assets that lineage knows. */
+void
+load_changes(Pass *p, int64 from, int64 to)
+{
+	static Statement st = {
+		"SELECT c.change_id, coalesce(c.changed_at, c.received_at), coalesce(s0.asset_id, s1.asset_id), false "
+		"  FROM tracer.change c "
+		"  LEFT JOIN tracer.asset s0 ON s0.name = c.asset "
+		"  LEFT JOIN tracer.asset_alias al ON al.alias = c.asset AND s0.name IS NULL "
+		"  LEFT JOIN tracer.asset s1 ON s1.name = al.asset "
+		" WHERE coalesce(c.changed_at, c.received_at) BETWEEN $1 AND $2 "
+		"   AND coalesce(s0.asset_id, s1.asset_id) IS NOT NULL"
+	};
+	Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[] = {TimestampTzGetDatum(from), TimestampTzGetDatum(to)};
+
+	query_each(&st, 2, types, values, "  ", change_row, p);
+}
+
+/* ---- what the search for suspects asks ------------------------------------------------ */
+
+/* Has the asset an episode above info, older than what is loaded, in the span? */
+bool
+older_alerts(void *context, uint32 node, int64 from, int64 to)
+{
+	static Statement st = {
+		"SELECT 1 FROM tracer.alert_key k JOIN tracer.episode e USING (key_id) "
+		" WHERE k.asset_id = $1 AND e.severity > 'info' AND e.started_at < $2 "
+		"   AND e.started_at <= $4 AND e.last_fired_at >= $3 LIMIT 1"
+	};
+	Pass	   *p = context;
+	Oid			types[] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[] = {
+		Int64GetDatum(graph_asset(p->graph, node)), TimestampTzGetDatum(p->loaded_from),
+		TimestampTzGetDatum(from), TimestampTzGetDatum(to)
+	};
+	bool		found;
+
+	if (p->dry || p->loaded_from <= from)
+		return false;
+	found = query(&st, 4, types, values, "    ") > 0;
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
+char *
+node_name(Pass *p, uint32 node)
+{
+	static Statement st = {"SELECT name FROM tracer.asset WHERE asset_id = $1"};
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(graph_asset(p->graph, node))};
+	char	   *name = NULL;
+
+	if (query(&st, 1, types, values, " ") > 0)
+		name = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return name ? name : "";
+}
+
+/* Ties between suspects are rare: names are fetched when two meet. */
+int
+compare_node_names(void *context, uint32 a, uint32 b)
+{
+	return strcmp(node_name(context, a), node_name(context, b));
+}

@@ -1,0 +1,313 @@
+/*
+ * pass.h
+ *		One pass of the correlator: its working set, and the files that share it.
+ *
+ *	correlate.c	the pass from lock to last write; the SQL functions
+ *	query.c		statements and bulk arrays over SPI
+ *	take.c		new alerts -> keys -> episodes
+ *	load.c		settings, state, stored episodes, decisions
+ *	intern.c	names -> small numbers
+ *	group.c		parents -> incidents
+ *	number.c	incidents -> numbers
+ *	rank.c		incidents -> evidence
+ *	save.c		what the pass found out -> tables
+ *
+ * Everything lives in one memory context that ends with the pass. Episodes are
+ * two arrays side by side: `ce`, what the pure rule needs, and `pe`, the rest.
+ */
+#ifndef TRACER_PASS_H
+#define TRACER_PASS_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "utils/hsearch.h"
+#include "utils/timestamp.h"
+
+#include "incident/cascade.h"
+#include "incident/episode.h"
+
+/* ---- query.c ------------------------------------------------------------- */
+
+/* A statement that is prepared once per backend. */
+typedef struct Statement
+{
+	const char *sql;
+	SPIPlanPtr	plan;
+} Statement;
+
+/* One column of many rows, as an array parameter. */
+typedef struct Column
+{
+	Oid			type;
+	Datum	   *values;
+	bool	   *nulls;
+	int			n,
+				max;
+} Column;
+
+extern uint64 query(Statement *st, int nargs, const Oid *types, const Datum *values,
+					const char *nulls);
+extern void query_each(Statement *st, int nargs, const Oid *types, const Datum *values,
+					   const char *nulls, void (*row) (void *context, HeapTuple tuple, TupleDesc desc),
+					   void *context);
+extern void column_init(Column *c, Oid type);
+extern void column_add(Column *c, Datum value, bool isnull);
+extern void query_columns(Statement *st, Column *columns, int ncolumns,
+						  void (*row) (void *context, HeapTuple tuple, TupleDesc desc),
+						  void *context);
+extern int64 row_int64(HeapTuple tuple, TupleDesc desc, int attno, int64 if_null);
+extern bool row_bool(HeapTuple tuple, TupleDesc desc, int attno);
+extern char *row_text(HeapTuple tuple, TupleDesc desc, int attno);
+extern int64 interval_us(const char *text);
+
+static inline void
+column_int64(Column *c, int64 v)
+{
+	column_add(c, Int64GetDatum(v), false);
+}
+
+/* ---- the working set ------------------------------------------------------- */
+
+typedef struct PassKey
+{
+	const char *source;
+	const char *dedup;
+	const char *asset;			/* canonical name, or NULL */
+	int64		asset_id;		/* 0: not an asset */
+	int64		id;				/* 0 until stored */
+	int64		last_event;		/* as stored; PG_INT64_MIN for a new key */
+	int64		quiet_after;
+	int64		newest;			/* of the events to fold */
+	int64		oldest;
+	uint32		place;			/* GRAPH_NONE until it has an episode */
+	int32		tie;
+	bool		touched;		/* has events to fold */
+	bool		refold;			/* from all its alerts, not from what is stored */
+	bool		resolves;		/* has resolves to fold */
+	int32		first_event;	/* linked list through PassAlert.next_of_key */
+	int32		wildcard;		/* key of the same name without asset, or none */
+} PassKey;
+
+typedef struct PassAlert
+{
+	int64		id;
+	int64		at;
+	int32		key;
+	int32		run;
+	int32		next_of_key;
+	int32		episode;		/* out */
+	int8		severity;
+	bool		firing;
+	bool		is_new;			/* has no placement yet */
+	bool		moved;			/* its placement must be written */
+	int64		old_episode;	/* stored placement, 0 for none */
+} PassAlert;
+
+typedef struct PassEpisode
+{
+	int64		id;				/* 0 until stored */
+	int32		key;
+	int64		incident;		/* stored; 0 for none */
+	int64		first_alert;
+	int64		alerts;
+	bool		row_new;
+	bool		row_changed;	/* what the fold decides */
+	bool		gone;			/* no longer an episode: to be deleted */
+	bool		considered;		/* in this pass's search for suspects */
+	bool		affected;		/* its incident is regrouped */
+
+	/* the rule alone, after suspects and label rules */
+	int32		base_parent;
+	char		base_because;
+	int64		suspect;		/* asset id for a suspect's origins, else 0 */
+	int32		failing;		/* the suspect's consumers, on its first origin */
+	int32		bearing;
+	/* what holds, after people's decisions */
+	int32		parent;
+	char		because;
+	int32		root;
+	int64		new_incident;
+
+	/* as stored, to see what changed */
+	int64		stored_parent;
+	int64		stored_base_parent;
+	char		stored_because;
+	char		stored_base_because;
+	int32		stored_hops;
+	int64		stored_origin_start;
+	int64		stored_suspect;
+} PassEpisode;
+
+/* An incident that held alerts which an episode holds now. */
+typedef struct PassClaim
+{
+	int64		number;
+	int32		episode;
+} PassClaim;
+
+typedef struct PassDecision
+{
+	char		kind;			/* j, p, r */
+	int32		episode;
+	int32		other;			/* j: CASCADE_NONE where unknown */
+	int64		root_asset;
+} PassDecision;
+
+typedef struct PassChange
+{
+	int64		id;
+	int64		at;
+	uint32		node;
+	bool		is_new;
+} PassChange;
+
+typedef struct PassIncident
+{
+	int64		number;			/* 0 until given */
+	int32		root;			/* episode */
+	int32		first_member;	/* linked through next_member[] */
+	int32		nmembers;
+	int64		suspect;
+	/* what the incident's row says */
+	int64		opened_at;
+	int64		last_alert_at;
+	int64		ended_at;		/* CASCADE_NEVER while anything is open */
+	int64		nalerts;
+	int32		nassets;
+	int32		nopen;
+	int8		severity;
+	double		confidence;
+	int64		confirmed;		/* asset id a person named, or 0 */
+	int64		confirmed_alert;
+	bool		fresh;			/* the number is new */
+} PassIncident;
+
+/* A number that nobody keeps, and the incident that it leads to. */
+typedef struct PassRedirect
+{
+	int64		number;
+	int32		incident;
+} PassRedirect;
+
+typedef struct Pass
+{
+	MemoryContext context;
+	CascadeRules rules;
+	int64		quiet_after;
+	double		min_confidence;
+	const Graph *graph;
+	bool		dry;			/* backtest: nothing stored is read or written */
+
+	char	   *seen;			/* snapshot up to which alerts were taken */
+	bool		first;			/* no state yet, or another cluster's */
+	int64		pass_number;
+	int64		watermark;		/* latest fired_at taken, not after now */
+	char	   *fingerprint;
+	bool		settings_changed;
+
+	struct keytab_hash *key_index;
+	PassKey    *keys;
+	int32		nkeys,
+				maxkeys;
+	struct nametab_hash *run_index;
+	char	  **runs;
+	int32		nruns,
+				maxruns;
+	struct nametab_hash *source_index;	/* quiet_after by source */
+
+	PassAlert  *alerts;
+	int32		nalerts,
+				maxalerts;
+
+	CascadeEpisode *ce;
+	PassEpisode *pe;
+	int32		nepisodes,
+				maxepisodes;
+	HTAB	   *episode_index;	/* stored id -> index */
+	CascadeGhost *ghosts;
+	int32		nghosts,
+				maxghosts;
+	Column		gone;			/* ids of stored episodes that are no more */
+	Column		unplaced;		/* alerts whose asset is another now, taken out */
+	Column		unplaced_incidents; /* where each of them was, 0 for nowhere */
+	Column		moved_keys;		/* the keys that lost them */
+	Column		renamed_keys;	/* keys whose asset came or went */
+	PassClaim  *claims;
+	int32		nclaims,
+				maxclaims;
+	int64		loaded_from;	/* all stored episodes from here on are here */
+
+	struct nametab_hash *place_index;	/* asset name -> place */
+	uint32	   *place_node;
+	uint32		nplaces,
+				maxplaces;
+
+	PassChange *changes;
+	int32		nchanges;
+	int64		change_first;	/* origins that new changes may bear on */
+	int64		change_latest;
+	PassDecision *decisions;
+	int32		ndecisions;
+	int32	   *next_member;
+
+	Cascade		cascade;
+	PassIncident *incidents;
+	int32		nincidents;
+	PassRedirect *redirects;
+	int32		nredirects;
+	HTAB	   *affected;		/* old incident numbers to regroup */
+} Pass;
+
+/* ---- intern.c --------------------------------------------------------------- */
+extern void pass_create_indexes(Pass *p);
+extern int32 pass_key(Pass *p, const char *source, const char *dedup, const char *asset,
+					  int64 asset_id);
+extern int32 pass_find_key(Pass *p, const char *source, const char *dedup, const char *asset);
+extern int32 pass_run(Pass *p, const char *run_id);
+extern uint32 pass_place(Pass *p, int32 key);
+extern void pass_source_quiet(Pass *p, const char *source, int64 quiet_after);
+extern void pass_rank_keys(Pass *p);
+
+/* ---- take.c ---------------------------------------------------------------- */
+extern int64 take_alerts(Pass *p, int64 max_alerts);
+extern void take_history(Pass *p, int64 since, int64 until);
+extern void touch_keys_since(Pass *p, int64 from);
+extern void touch_keys(Pass *p, const Column *key_ids);
+extern void fold_keys(Pass *p);
+
+/* ---- load.c ---------------------------------------------------------------- */
+extern void load_settings(Pass *p, Datum overrides);
+extern bool load_state(Pass *p);
+extern int32 pass_add_episode(Pass *p);
+extern int32 pass_find_episode(Pass *p, int64 id);
+extern void pass_add_ghost(Pass *p, int32 episode);
+extern void pass_add_claim(Pass *p, int64 number, int32 episode);
+extern void pass_drop_gone(Pass *p);
+extern void load_key_episodes(Pass *p);
+extern void load_window(Pass *p, int64 from);
+extern void load_incidents(Pass *p, Column *numbers);
+extern void load_links(Pass *p);
+extern void load_decisions(Pass *p);
+extern void load_changes(Pass *p, int64 from, int64 to);
+extern bool older_alerts(void *context, uint32 node, int64 from, int64 to);
+extern char *node_name(Pass *p, uint32 node);
+extern int	compare_node_names(void *context, uint32 a, uint32 b);
+
+/* ---- group.c ---------------------------------------------------------------- */
+extern void base_parents(Pass *p, int64 first, int64 latest);
+extern void affect_incident(Pass *p, int64 number);
+extern void group_incidents(Pass *p);
+
+/* ---- number.c ---------------------------------------------------------------- */
+extern void next_numbers(const char *sequence, int64 n, int64 *out);
+extern void number_incidents(Pass *p);
+
+/* ---- save.c ------------------------------------------------------------------ */
+extern void save_pass(Pass *p);
+extern void save_state(Pass *p, const char *seen);
+
+/* ---- rank.c ------------------------------------------------------------------- */
+extern void rank_incidents(Pass *p);
+
+#endif							/* TRACER_PASS_H */

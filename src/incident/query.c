@@ -1,0 +1,186 @@
+/*
+ * query.c
+ *		Statements and bulk arrays over SPI, for the correlator.
+ *
+ * Each statement is prepared once per backend and kept: a pass over one alert
+ * runs about twenty of them, and planning would be most of its time. Many rows
+ * go in as one array per column (unnest), many come out through a cursor.
+ *
+ * Statements are never read-only: each takes a new snapshot, so that what the
+ * previous holder of the correlator's lock committed is seen.
+ */
+#include "compat.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "incident/pass.h"
+
+#define FETCH_ROWS 10000
+#define SEND_ROWS 50000
+
+static SPIPlanPtr
+prepared(Statement *st, int nargs, const Oid *types)
+{
+	if (st->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(st->sql, nargs, (Oid *) types);
+
+		if (plan == NULL)
+			elog(ERROR, "could not prepare statement: %s", SPI_result_code_string(SPI_result));
+		SPI_keepplan(plan);
+		st->plan = plan;
+	}
+	return st->plan;
+}
+
+/* Runs a statement whose result, if any, is small; rows are in SPI_tuptable. */
+uint64
+query(Statement *st, int nargs, const Oid *types, const Datum *values, const char *nulls)
+{
+	int			rc = SPI_execute_plan(prepared(st, nargs, types), (Datum *) values, nulls, false, 0);
+
+	if (rc < 0)
+		elog(ERROR, "could not execute statement: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+/* Runs a query of any size, handing each row to a function. */
+void
+query_each(Statement *st, int nargs, const Oid *types, const Datum *values, const char *nulls,
+		   void (*row) (void *context, HeapTuple tuple, TupleDesc desc), void *context)
+{
+	Portal		portal = SPI_cursor_open(NULL, prepared(st, nargs, types), (Datum *) values,
+										 nulls, false);
+
+	for (;;)
+	{
+		SPITupleTable *table;
+
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		table = SPI_tuptable;
+		for (uint64 i = 0; i < SPI_processed; i++)
+			row(context, table->vals[i], table->tupdesc);
+		SPI_freetuptable(table);
+		CHECK_FOR_INTERRUPTS();
+	}
+	SPI_cursor_close(portal);
+}
+
+void
+column_init(Column *c, Oid type)
+{
+	memset(c, 0, sizeof(Column));
+	c->type = type;
+}
+
+void
+column_add(Column *c, Datum value, bool isnull)
+{
+	if (c->n == c->max)
+	{
+		c->max = c->max ? 2 * c->max : 64;
+		c->values = c->values ? repalloc_huge(c->values, sizeof(Datum) * c->max)
+			: palloc(sizeof(Datum) * c->max);
+		c->nulls = c->nulls ? repalloc_huge(c->nulls, sizeof(bool) * c->max)
+			: palloc(sizeof(bool) * c->max);
+	}
+	c->values[c->n] = value;
+	c->nulls[c->n++] = isnull;
+}
+
+/*
+ * Runs a statement with the columns as array parameters, in slices, so that a
+ * storm of alerts does not become one array of a gigabyte, and hands each row
+ * of the result to a function (or none). The statement must not care about
+ * slices.
+ */
+void
+query_columns(Statement *st, Column *columns, int ncolumns,
+			  void (*row) (void *context, HeapTuple tuple, TupleDesc desc), void *context)
+{
+	Oid			types[32];
+	Datum		values[32];
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "tracer arrays",
+											   ALLOCSET_DEFAULT_SIZES);
+
+	Assert(ncolumns <= 32);
+	for (int from = 0; from < columns[0].n; from += SEND_ROWS)
+	{
+		MemoryContext old = MemoryContextSwitchTo(work);
+
+		for (int i = 0; i < ncolumns; i++)
+		{
+			Column	   *c = &columns[i];
+			int			n = Min(SEND_ROWS, c->n - from);
+			int			lb = 1;
+			int16		len;
+			bool		byval;
+			char		align;
+
+			Assert(c->n == columns[0].n);
+			get_typlenbyvalalign(c->type, &len, &byval, &align);
+			values[i] = PointerGetDatum(construct_md_array(c->values + from, c->nulls + from,
+														   1, &n, &lb, c->type, len, byval, align));
+			types[i] = get_array_type(c->type);
+		}
+		MemoryContextSwitchTo(old);
+		query(st, ncolumns, types, values, NULL);
+		if (row != NULL && SPI_tuptable != NULL)
+		{
+			SPITupleTable *table = SPI_tuptable;
+			uint64		n = SPI_processed;
+
+			for (uint64 i = 0; i < n; i++)
+				row(context, table->vals[i], table->tupdesc);
+			SPI_freetuptable(table);
+		}
+		MemoryContextReset(work);
+	}
+	MemoryContextDelete(work);
+}
+
+/* Columns 8 bytes wide: bigint, timestamptz. */
+int64
+row_int64(HeapTuple tuple, TupleDesc desc, int attno, int64 if_null)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(tuple, desc, attno, &isnull);
+
+	return isnull ? if_null : DatumGetInt64(d);
+}
+
+bool
+row_bool(HeapTuple tuple, TupleDesc desc, int attno)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(tuple, desc, attno, &isnull);
+
+	return !isnull && DatumGetBool(d);
+}
+
+/* Text copied into the current context, NULL for NULL. */
+char *
+row_text(HeapTuple tuple, TupleDesc desc, int attno)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(tuple, desc, attno, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(d);
+}
+
+/* An interval as microseconds: a month is 30 days, a day 24 hours. */
+int64
+interval_us(const char *text)
+{
+	Interval   *i = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(text),
+														  ObjectIdGetDatum(InvalidOid),
+														  Int32GetDatum(-1)));
+
+	return i->time + ((int64) i->month * DAYS_PER_MONTH + i->day) * USECS_PER_DAY;
+}

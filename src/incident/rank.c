@@ -1,0 +1,418 @@
+/*
+ * rank.c
+ *		Evidence for and against each root-cause candidate of an incident.
+ *
+ * Candidates are the asset where the incident begins (the origin's, or the
+ * suspect), the assets next to it that explain most of the rest, and assets
+ * above it that changed just before without an alert of their own. Each piece of
+ * evidence is one row with a weight; a candidate's score is their sum, so that
+ * a reader can add it up. Confidence compares the best score with the next best
+ * and with a constant that stands for all that is not known:
+ *
+ *		confidence = best / (best + next best + UNKNOWN)
+ *
+ * Weights say how much a fact moves the score; their scale is arbitrary, their
+ * proportions are a judgement: position in the lineage and coverage of the
+ * incident weigh most and alike, a change right before the failure about three
+ * quarters of that, order in time and what the alert says are tie-breakers, and
+ * a person's word outweighs everything.
+ */
+#include "compat.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "incident/pass.h"
+
+static const double ORIGIN = 2.0;
+static const double EXPLAINED = -1.0;
+static const double COVERAGE = 2.0;
+static const double FIRST = 0.5;
+static const double LATE = -0.5;
+static const double CHANGE = 1.5;
+static const double CHANGE_PER_HOP = 0.7;
+static const double MESSAGE = 0.25;
+static const double HISTORY = 0.25;
+static const double HISTORY_MOST = 1.0;
+static const double CONSUMERS = 2.0;
+static const double SILENT = -1.5;
+static const double CONFIRMED = 10.0;
+static const double UNPLACED = -2.0;
+static const double UNKNOWN = 1.5;
+
+#define MAX_NEIGHBOURS 4		/* candidates besides the origin, with alerts */
+#define MAX_SILENT 3			/* and without */
+#define MAX_CHANGES 5			/* pieces of evidence from changes, a candidate */
+
+typedef struct Ranker
+{
+	Pass	   *p;
+	Column		row[8];			/* incident, asset id, asset, fact, weight, ref, num, num2 */
+	PassChange *by_node;		/* changes, sorted */
+	int32	   *below;			/* by episode: how many descend from it */
+	/* the candidate at hand */
+	const PassIncident *inc;
+	int64		asset_id;
+	const char *asset;
+	double		score;
+} Ranker;
+
+static void
+evidence(Ranker *r, const char *fact, double weight, int64 ref, double num, double num2)
+{
+	column_int64(&r->row[0], r->inc->number);
+	column_add(&r->row[1], Int64GetDatum(r->asset_id), r->asset_id == 0);
+	column_add(&r->row[2], r->asset ? CStringGetTextDatum(r->asset) : (Datum) 0, r->asset == NULL);
+	column_add(&r->row[3], CStringGetTextDatum(fact), false);
+	column_add(&r->row[4], Float4GetDatum((float4) weight), false);
+	column_add(&r->row[5], Int64GetDatum(ref), ref == 0);
+	column_add(&r->row[6], Float8GetDatum(num), isnan(num));
+	column_add(&r->row[7], Float8GetDatum(num2), isnan(num2));
+	r->score += (float4) weight;
+}
+
+static int
+compare_changes(const void *pa, const void *pb)
+{
+	const PassChange *a = pa,
+			   *b = pb;
+
+	if (a->node != b->node)
+		return a->node < b->node ? -1 : 1;
+	if (a->at != b->at)
+		return a->at > b->at ? -1 : 1;	/* latest first */
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* Changes on a node that took effect before t, within the lookback. */
+static int32
+changes_on(Ranker *r, uint32 node, int64 t, const PassChange **list)
+{
+	const Pass *p = r->p;
+	int32		lo = 0,
+				hi = p->nchanges,
+				n = 0;
+	int64		latest = cascade_add(t, p->rules.detection_lag);
+
+	while (lo < hi)
+	{
+		int32		mid = lo + (hi - lo) / 2;
+
+		if (r->by_node[mid].node < node ||
+			(r->by_node[mid].node == node && r->by_node[mid].at > latest))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*list = &r->by_node[lo];
+	while (lo + n < p->nchanges && r->by_node[lo + n].node == node &&
+		   r->by_node[lo + n].at >= cascade_sub(t, p->rules.change_lookback))
+		n++;
+	return n;
+}
+
+static double
+change_weight(const Pass *p, int64 t, int64 at, uint32 hops)
+{
+	double		age = Max(0.0, (double) t - (double) at);
+
+	return CHANGE * pow(CHANGE_PER_HOP, hops) *
+		exp(-age / Max(1.0, (double) p->rules.change_lookback));
+}
+
+static void
+change_evidence(Ranker *r, uint32 node, int64 t, uint32 hops, int *left)
+{
+	const PassChange *list;
+	int32		n = changes_on(r, node, t, &list);
+
+	for (int32 i = 0; i < n && *left > 0; i++, (*left)--)
+		evidence(r, "change", change_weight(r->p, t, list[i].at, hops), list[i].id, hops,
+				 ((double) t - (double) list[i].at) / USECS_PER_SEC);
+}
+
+/* How often people named the asset as the cause of another incident. */
+static void
+history_evidence(Ranker *r)
+{
+	const Pass *p = r->p;
+	int			times = 0;
+
+	for (int32 i = 0; i < p->ndecisions; i++)
+	{
+		const PassDecision *d = &p->decisions[i];
+		const PassEpisode *e = &p->pe[d->episode];
+		int64		asset = d->root_asset ? d->root_asset : p->keys[e->key].asset_id;
+
+		if (d->kind == 'r' && asset != 0 && asset == r->asset_id &&
+			e->new_incident != r->inc->number)
+			times++;
+	}
+	if (times > 0)
+		evidence(r, "history", Min(HISTORY_MOST, HISTORY * times), 0, times, NAN);
+}
+
+static void
+start_candidate(Ranker *r, int64 asset_id, const char *asset)
+{
+	r->asset_id = asset_id;
+	r->asset = asset;
+	r->score = 0;
+}
+
+/* Ends a candidate; keeps the two best scores. */
+static void
+end_candidate(Ranker *r, double *best, double *next)
+{
+	history_evidence(r);
+	if (r->inc->confirmed != 0 && r->inc->confirmed == r->asset_id)
+		evidence(r, "confirmed", CONFIRMED, 0, NAN, NAN);
+	if (r->score > *best)
+	{
+		*next = *best;
+		*best = r->score;
+	}
+	else if (r->score > *next)
+		*next = r->score;
+}
+
+/* A member with alerts: the origin, or one next to it. */
+static void
+rank_member(Ranker *r, int32 at, int64 second_start)
+{
+	Pass	   *p = r->p;
+	const PassIncident *inc = r->inc;
+	const CascadeEpisode *c = &p->ce[at];
+	const PassEpisode *e = &p->pe[at];
+	uint32		node = p->place_node[c->place];
+	int			left = MAX_CHANGES;
+	bool		origin = at == inc->root && inc->suspect == 0;
+
+	if (origin)
+		evidence(r, "origin", ORIGIN, e->first_alert, NAN, NAN);
+	else
+		evidence(r, "explained", EXPLAINED, e->parent == CASCADE_NONE ? 0 : p->pe[e->parent].id, NAN, NAN);
+	if (inc->nmembers > 1)
+		evidence(r, "coverage", COVERAGE * r->below[at] / (inc->nmembers - 1), 0,
+				 r->below[at], inc->nmembers - 1);
+	if (inc->nmembers > 1 && c->start == inc->opened_at && second_start > c->start)
+		evidence(r, "first", FIRST, 0, ((double) second_start - (double) c->start) / USECS_PER_SEC, NAN);
+	else if (c->start > inc->opened_at && !origin)
+		evidence(r, "late", LATE, 0, ((double) c->start - (double) inc->opened_at) / USECS_PER_SEC, NAN);
+	evidence(r, "message", MESSAGE, e->first_alert, NAN, NAN);
+	if (node == GRAPH_NONE)
+	{
+		evidence(r, "unplaced", UNPLACED, 0, NAN, NAN);
+		return;
+	}
+	if (p->nchanges == 0)
+		return;
+	change_evidence(r, node, c->start, 0, &left);
+	if (origin && ancestry_component(p->cascade.ancestry, node) != GRAPH_NONE)
+	{
+		uint32		n;
+		const AncestorVisit *v = ancestry_walk(p->cascade.ancestry, node, p->rules.max_hops, &n);
+
+		for (uint32 i = 0; i < n && left > 0; i++)
+			for (uint32 m = ancestry_first_member(p->cascade.ancestry, v[i].component);
+				 m != GRAPH_NONE; m = ancestry_next_member(p->cascade.ancestry, m))
+				change_evidence(r, m, c->start, v[i].hops, &left);
+	}
+}
+
+/* Assets above the origin that changed and have no alert of their own. */
+static void
+rank_silent(Ranker *r, double *best, double *next)
+{
+	Pass	   *p = r->p;
+	const CascadeEpisode *c = &p->ce[r->inc->root];
+	uint32		node = p->place_node[c->place];
+	const AncestorVisit *v;
+	uint32		n;
+	int			found = 0;
+
+	if (node == GRAPH_NONE || p->nchanges == 0 ||
+		ancestry_component(p->cascade.ancestry, node) == GRAPH_NONE)
+		return;
+	v = ancestry_walk(p->cascade.ancestry, node, p->rules.max_hops, &n);
+	for (uint32 i = 0; i < n && found < MAX_SILENT; i++)
+		for (uint32 m = ancestry_first_member(p->cascade.ancestry, v[i].component);
+			 m != GRAPH_NONE && found < MAX_SILENT; m = ancestry_next_member(p->cascade.ancestry, m))
+		{
+			const PassChange *list;
+			int			left = MAX_CHANGES;
+
+			if (changes_on(r, m, c->start, &list) == 0 ||
+				graph_asset(p->graph, m) == r->inc->suspect)
+				continue;
+			start_candidate(r, graph_asset(p->graph, m), NULL);
+			evidence(r, "coverage", COVERAGE, 0, r->inc->nmembers, r->inc->nmembers);
+			evidence(r, "silent", SILENT, 0, NAN, NAN);
+			change_evidence(r, m, c->start, 0, &left);
+			end_candidate(r, best, next);
+			found++;
+		}
+}
+
+static void
+rank_suspect(Ranker *r)
+{
+	Pass	   *p = r->p;
+	const PassEpisode *head = &p->pe[r->inc->root];
+	int64		t = p->ce[r->inc->root].start;
+	uint32		node = graph_find(p->graph, r->inc->suspect);
+	int			left = MAX_CHANGES;
+
+	evidence(r, "coverage", COVERAGE, 0, r->inc->nmembers, r->inc->nmembers);
+	if (head->failing > 0)
+		evidence(r, "consumers", CONSUMERS * head->failing / Max(head->bearing, head->failing), 0,
+				 head->failing, head->bearing);
+	else
+		evidence(r, "silent", SILENT, 0, NAN, NAN);
+	if (node != GRAPH_NONE && p->nchanges > 0)
+		change_evidence(r, node, t, 0, &left);
+}
+
+/* The assets next to the origin that explain most of the rest. */
+static int
+pick_neighbours(Ranker *r, int32 *out)
+{
+	Pass	   *p = r->p;
+	int			n = 0;
+
+	for (int32 i = r->inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
+	{
+		int			at;
+
+		if (i == r->inc->root || p->ce[i].place == p->ce[r->inc->root].place)
+			continue;
+		for (at = 0; at < n && p->ce[out[at]].place != p->ce[i].place; at++)
+			;
+		if (at < n)
+			continue;			/* that asset is a candidate already */
+		for (at = n; at > 0; at--)
+		{
+			const CascadeEpisode *a = &p->ce[i],
+					   *b = &p->ce[out[at - 1]];
+
+			if (r->below[i] < r->below[out[at - 1]] ||
+				(r->below[i] == r->below[out[at - 1]] &&
+				 (a->start > b->start || (a->start == b->start && a->tie > b->tie))))
+				break;
+			if (at < MAX_NEIGHBOURS)
+				out[at] = out[at - 1];
+		}
+		if (at < MAX_NEIGHBOURS)
+		{
+			out[at] = i;
+			n = Min(n + 1, MAX_NEIGHBOURS);
+		}
+	}
+	return n;
+}
+
+static void
+rank_incident(Ranker *r, PassIncident *inc)
+{
+	Pass	   *p = r->p;
+	int32		neighbours[MAX_NEIGHBOURS + 1];
+	int			n;
+	int64		second = PG_INT64_MAX;
+	double		best = 0,
+				next = 0;
+	bool		seen_first = false;
+	const PassKey *k = &p->keys[p->pe[inc->root].key];
+
+	r->inc = inc;
+	for (int32 i = inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
+	{
+		if (p->ce[i].start == inc->opened_at && !seen_first)
+			seen_first = true;
+		else
+			second = Min(second, p->ce[i].start);
+		r->below[i] = 0;
+	}
+	for (int32 i = inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
+		for (int32 at = p->pe[i].parent; at != CASCADE_NONE; at = p->pe[at].parent)
+			r->below[at]++;
+
+	if (inc->suspect != 0)
+	{
+		start_candidate(r, inc->suspect, NULL);
+		rank_suspect(r);
+		end_candidate(r, &best, &next);
+	}
+	start_candidate(r, k->asset_id, k->asset);
+	rank_member(r, inc->root, second);
+	end_candidate(r, &best, &next);
+
+	n = pick_neighbours(r, neighbours);
+	for (int i = 0; i < n; i++)
+	{
+		const PassKey *nk = &p->keys[p->pe[neighbours[i]].key];
+
+		start_candidate(r, nk->asset_id, nk->asset);
+		rank_member(r, neighbours[i], second);
+		end_candidate(r, &best, &next);
+	}
+	rank_silent(r, &best, &next);
+	if (inc->confirmed != 0)
+	{
+		bool		ranked = inc->confirmed == inc->suspect || inc->confirmed == k->asset_id;
+
+		for (int i = 0; i < n; i++)
+			ranked |= p->keys[p->pe[neighbours[i]].key].asset_id == inc->confirmed;
+		if (!ranked)
+		{
+			start_candidate(r, inc->confirmed, NULL);
+			end_candidate(r, &best, &next);
+		}
+	}
+	inc->confidence = best / (best + Max(next, 0.0) + UNKNOWN);
+}
+
+/* Ranks the candidates of every regrouped incident and stores the evidence. */
+void
+rank_incidents(Pass *p)
+{
+	static Statement delete = {
+		"DELETE FROM tracer.evidence_row WHERE incident_id = ANY ($1)"
+	};
+	static Statement insert = {
+		"INSERT INTO tracer.evidence_row (incident_id, asset_id, asset, fact, weight, ref, num, num2) "
+		"SELECT u.a, u.b, coalesce(u.c, s.name, '(no asset)'), u.d, u.e, u.f, u.g, u.h "
+		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) u(a, b, c, d, e, f, g, h) "
+		"  LEFT JOIN tracer.asset s ON u.c IS NULL AND s.asset_id = u.b"
+	};
+	static const Oid types[8] = {
+		INT8OID, INT8OID, TEXTOID, TEXTOID, FLOAT4OID, INT8OID, FLOAT8OID, FLOAT8OID
+	};
+	Ranker		r = {.p = p};
+	Column		old;
+
+	for (int i = 0; i < 8; i++)
+		column_init(&r.row[i], types[i]);
+	r.below = pure_array0(int32, p->nepisodes);
+	r.by_node = pure_array(PassChange, p->nchanges);
+	if (p->nchanges > 0)
+		memcpy(r.by_node, p->changes, sizeof(PassChange) * p->nchanges);
+	qsort(r.by_node, p->nchanges, sizeof(PassChange), compare_changes);
+
+	column_init(&old, INT8OID);
+	for (int32 i = 0; i < p->nincidents; i++)
+	{
+		if (!p->incidents[i].fresh)
+			column_int64(&old, p->incidents[i].number);
+		rank_incident(&r, &p->incidents[i]);
+		if ((i & 0xFF) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	for (int32 i = 0; i < p->nredirects; i++)
+		column_int64(&old, p->redirects[i].number);
+	if (old.n > 0)
+		query_columns(&delete, &old, 1, NULL, NULL);
+	if (r.row[0].n > 0)
+		query_columns(&insert, r.row, 8, NULL, NULL);
+}

@@ -1,0 +1,645 @@
+/*
+ * take.c
+ *		New alerts into keys, and keys into episodes.
+ *
+ * An alert is new if its transaction was not visible in the snapshot up to
+ * which the last pass took everything, and if it has no placement: the first
+ * finds candidates in commit order whatever the order of ids, without waiting
+ * for a transaction left open; the second makes taking idempotent, for passes
+ * that took only a part and for rows whose transaction ids come from elsewhere.
+ *
+ * A key whose new alerts all come later than anything known of it goes on from
+ * its stored episodes. Any other is folded again from all its alerts, and the
+ * result is matched to its stored episodes by the alerts that they hold, so that
+ * an episode, and the incident that claims it, keeps its identity.
+ */
+#include "compat.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "incident/pass.h"
+
+#define ALERT_COLUMNS \
+	"SELECT a.alert_id, coalesce(a.fired_at, a.received_at), " \
+	"       a.status IS DISTINCT FROM 'resolved', " \
+	"       CASE coalesce(a.severity, 'error') WHEN 'info' THEN 0 WHEN 'warning' THEN 1 " \
+	"            WHEN 'error' THEN 2 ELSE 3 END, " \
+	"       CASE WHEN a.source = 'tracer' AND a.status = 'resolved' " \
+	"            THEN coalesce(a.labels->>'source', a.source) ELSE coalesce(a.source, 'sql') END, " \
+	"       coalesce(a.dedup_key, coalesce(s0.name, al.asset, nullif(a.asset, ''), '') || ':' || " \
+	"                translate(a.title, '0123456789', '')), " \
+	"       coalesce(s0.name, al.asset, nullif(a.asset, '')), " \
+	"       coalesce(s0.asset_id, s1.asset_id, 0), a.run_id "
+
+#define ALERT_SOURCES \
+	"  LEFT JOIN tracer.asset s0 ON s0.name = a.asset " \
+	"  LEFT JOIN tracer.asset_alias al ON al.alias = a.asset AND s0.name IS NULL " \
+	"  LEFT JOIN tracer.asset s1 ON s1.name = al.asset "
+
+static PassAlert *
+add_alert(Pass *p)
+{
+	PassAlert  *a;
+
+	if (p->nalerts == p->maxalerts)
+	{
+		p->maxalerts = p->maxalerts ? 2 * p->maxalerts : 1024;
+		p->alerts = pure_realloc(p->alerts, sizeof(PassAlert) * (Size) p->maxalerts);
+	}
+	a = &p->alerts[p->nalerts++];
+	memset(a, 0, sizeof(PassAlert));
+	a->episode = CASCADE_NONE;
+	return a;
+}
+
+static void
+attach_event(Pass *p, int32 at)
+{
+	PassAlert  *a = &p->alerts[at];
+	PassKey    *k = &p->keys[a->key];
+
+	a->next_of_key = k->first_event;
+	k->first_event = at;
+	k->resolves |= !a->firing;
+	if (a->is_new)
+	{
+		k->touched = true;
+		k->oldest = Min(k->oldest, a->at);
+	}
+	k->newest = Max(k->newest, a->at);
+}
+
+static void
+take_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Pass	   *p = context;
+	PassAlert  *a = add_alert(p);
+	char	   *source = row_text(tuple, desc, 5),
+			   *dedup = row_text(tuple, desc, 6),
+			   *asset = row_text(tuple, desc, 7),
+			   *run = row_text(tuple, desc, 9);
+
+	a->id = row_int64(tuple, desc, 1, 0);
+	a->at = row_int64(tuple, desc, 2, 0);
+	a->firing = row_bool(tuple, desc, 3);
+	a->severity = (int8) DatumGetInt32(SPI_getbinval(tuple, desc, 4, &(bool) {false}));
+	a->key = pass_key(p, source, dedup, asset, row_int64(tuple, desc, 8, 0));
+	a->run = pass_run(p, run);
+	a->is_new = true;
+	a->moved = true;
+	attach_event(p, p->nalerts - 1);
+
+	pfree(source);
+	pfree(dedup);
+	if (asset)
+		pfree(asset);
+	if (run)
+		pfree(run);
+}
+
+/* Stored keys by name; also those a resolve without asset reaches, and back. */
+static void
+lookup_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Pass	   *p = context;
+	int32		asked = DatumGetInt32(SPI_getbinval(tuple, desc, 1, &(bool) {false}));
+	char	   *asset = row_text(tuple, desc, 3);
+	int32		i = pass_key(p, p->keys[asked].source, p->keys[asked].dedup, asset,
+							 row_int64(tuple, desc, 4, 0));
+	PassKey    *k = &p->keys[i];
+
+	k->id = row_int64(tuple, desc, 2, 0);
+	k->last_event = row_int64(tuple, desc, 5, PG_INT64_MIN);
+}
+
+static void
+look_up_keys(Pass *p)
+{
+	static Statement st = {
+		"SELECT u.i, k.key_id, k.asset, k.asset_id, k.last_event_at "
+		"  FROM unnest($1, $2, $3, $4) u(i, dedup_key, source, asset) "
+		"  JOIN tracer.alert_key k ON k.dedup_key = u.dedup_key AND k.source = u.source "
+		"   AND (k.asset = u.asset OR k.asset IS NULL OR u.asset IS NULL)"
+	};
+	Column		c[4];
+
+	column_init(&c[0], INT4OID);
+	column_init(&c[1], TEXTOID);
+	column_init(&c[2], TEXTOID);
+	column_init(&c[3], TEXTOID);
+	for (int32 i = 0; i < p->nkeys; i++)
+	{
+		PassKey    *k = &p->keys[i];
+
+		if (!k->touched)
+			continue;
+		column_add(&c[0], Int32GetDatum(i), false);
+		column_add(&c[1], CStringGetTextDatum(k->dedup), false);
+		column_add(&c[2], CStringGetTextDatum(k->source), false);
+		column_add(&c[3], k->asset ? CStringGetTextDatum(k->asset) : (Datum) 0, k->asset == NULL);
+	}
+	if (c[0].n > 0)
+		query_columns(&st, c, 4, lookup_row, p);
+}
+
+/* Alerts of keys that are folded again, or whose resolves reach others. */
+static void
+history_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Pass	   *p = context;
+	PassAlert  *a = add_alert(p);
+	char	   *run = row_text(tuple, desc, 7);
+
+	a->key = DatumGetInt32(SPI_getbinval(tuple, desc, 1, &(bool) {false}));
+	a->id = row_int64(tuple, desc, 2, 0);
+	a->at = row_int64(tuple, desc, 3, 0);
+	a->firing = row_bool(tuple, desc, 4);
+	a->old_episode = row_int64(tuple, desc, 5, 0);
+	a->severity = (int8) DatumGetInt32(SPI_getbinval(tuple, desc, 6, &(bool) {false}));
+	a->run = pass_run(p, run);
+	attach_event(p, p->nalerts - 1);
+	if (run)
+		pfree(run);
+}
+
+static void
+load_history(Pass *p, Column *c)
+{
+	static Statement st = {
+		"SELECT u.i, p.alert_id, p.fired_at, p.firing, p.episode_id, "
+		"       CASE coalesce(a.severity, 'error') WHEN 'info' THEN 0 WHEN 'warning' THEN 1 "
+		"            WHEN 'error' THEN 2 ELSE 3 END, a.run_id "
+		"  FROM unnest($1, $2) u(i, key_id) "
+		"  JOIN tracer.placement p ON p.key_id = u.key_id "
+		"  JOIN tracer.alert a ON a.alert_id = p.alert_id"
+	};
+
+	if (c[0].n > 0)
+		query_columns(&st, c, 2, history_row, p);
+}
+
+/*
+ * Finds what is stored of the touched keys, and decides which are folded again.
+ */
+static void
+resolve_keys(Pass *p)
+{
+	Column		history[2];
+	int32		nkeys;
+	bool	   *loaded;
+
+	if (!p->dry)
+		look_up_keys(p);
+	nkeys = p->nkeys;
+	loaded = palloc0(nkeys + 1);
+	for (int32 i = 0; i < nkeys; i++)
+	{
+		PassKey    *k = &p->keys[i];
+
+		if (k->asset != NULL)
+			k->wildcard = pass_find_key(p, k->source, k->dedup, NULL);
+		if (k->wildcard >= 0 && p->keys[k->wildcard].touched && p->keys[k->wildcard].resolves)
+			k->touched = true;
+		if (k->touched && (k->wildcard >= 0 || k->oldest <= k->last_event))
+			k->refold = true;
+	}
+	if (p->dry)
+		return;
+
+	column_init(&history[0], INT4OID);
+	column_init(&history[1], INT8OID);
+	for (int32 i = 0; i < nkeys; i++)
+	{
+		PassKey    *k = &p->keys[i];
+		int32		want[2] = {k->refold ? i : -1,
+		k->touched && k->wildcard >= 0 ? k->wildcard : -1};
+
+		for (int j = 0; j < 2; j++)
+			if (want[j] >= 0 && p->keys[want[j]].id != 0 && !loaded[want[j]])
+			{
+				loaded[want[j]] = true;
+				column_add(&history[0], Int32GetDatum(want[j]), false);
+				column_int64(&history[1], p->keys[want[j]].id);
+			}
+	}
+	load_history(p, history);
+	load_key_episodes(p);
+	pfree(loaded);
+}
+
+/* Alerts that were taken before and taken out again, because names moved. */
+static void
+take_unplaced(Pass *p)
+{
+	static Statement st = {
+		ALERT_COLUMNS
+		"  FROM tracer.alert a "
+		ALERT_SOURCES
+		" WHERE a.alert_id = ANY ($1)"
+	};
+	Column		ids;
+
+	/* those that the snapshot shows as new have been taken already */
+	column_init(&ids, INT8OID);
+	for (int i = 0; i < p->unplaced.n; i++)
+	{
+		bool		taken = false;
+
+		for (int32 a = 0; a < p->nalerts && !taken; a++)
+			taken = p->alerts[a].id == DatumGetInt64(p->unplaced.values[i]);
+		if (!taken)
+			column_int64(&ids, DatumGetInt64(p->unplaced.values[i]));
+	}
+	if (ids.n > 0)
+		query_columns(&st, &ids, 1, take_row, p);
+}
+
+/* Takes new alerts, at most max_alerts; returns how many. */
+int64
+take_alerts(Pass *p, int64 max_alerts)
+{
+	static Statement from_seen = {
+		ALERT_COLUMNS
+		"  FROM (SELECT * FROM tracer.alert a "
+		"         WHERE a.xid >= pg_snapshot_xmin($1::pg_snapshot) "
+		"           AND NOT pg_visible_in_snapshot(a.xid, $1::pg_snapshot) "
+		"           AND NOT EXISTS (SELECT 1 FROM tracer.placement p WHERE p.alert_id = a.alert_id) "
+		"         ORDER BY a.xid LIMIT $2) a "
+		ALERT_SOURCES
+	};
+	static Statement from_start = {
+		ALERT_COLUMNS
+		"  FROM (SELECT * FROM tracer.alert a "
+		"         WHERE NOT EXISTS (SELECT 1 FROM tracer.placement p WHERE p.alert_id = a.alert_id) "
+		"         LIMIT $2) a "
+		ALERT_SOURCES
+		" WHERE $1::text IS NULL"
+	};
+	Oid			types[] = {TEXTOID, INT8OID};
+	Datum		values[] = {p->first ? (Datum) 0 : CStringGetTextDatum(p->seen), Int64GetDatum(max_alerts)};
+
+	int64		taken;
+
+	query_each(p->first ? &from_start : &from_seen, 2, types, values, p->first ? "n " : "  ",
+			   take_row, p);
+	if (p->unplaced.n > 0)
+		take_unplaced(p);
+	taken = p->nalerts;
+	resolve_keys(p);
+	return taken;
+}
+
+/* Backtest: every alert fired in a span, from scratch. */
+void
+take_history(Pass *p, int64 since, int64 until)
+{
+	static Statement st = {
+		ALERT_COLUMNS
+		"  FROM tracer.alert a "
+		ALERT_SOURCES
+		" WHERE coalesce(a.fired_at, a.received_at) >= $1 "
+		"   AND coalesce(a.fired_at, a.received_at) < $2"
+	};
+	Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[] = {TimestampTzGetDatum(since), TimestampTzGetDatum(until)};
+
+	query_each(&st, 2, types, values, "  ", take_row, p);
+	resolve_keys(p);
+}
+
+static void
+touch_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Pass	   *p = context;
+	char	   *source = row_text(tuple, desc, 2),
+			   *dedup = row_text(tuple, desc, 3),
+			   *asset = row_text(tuple, desc, 4);
+	PassKey    *k = &p->keys[pass_key(p, source, dedup, asset, row_int64(tuple, desc, 5, 0))];
+
+	k->id = row_int64(tuple, desc, 1, 0);
+	k->last_event = row_int64(tuple, desc, 6, PG_INT64_MIN);
+	k->touched = true;
+	k->oldest = PG_INT64_MIN;
+}
+
+/* Other settings may fold differently: touches every key that is still young. */
+void
+touch_keys_since(Pass *p, int64 from)
+{
+	static Statement st = {
+		"SELECT key_id, source, dedup_key, asset, asset_id, last_event_at "
+		"  FROM tracer.alert_key WHERE last_event_at >= $1"
+	};
+	Oid			types[] = {TIMESTAMPTZOID};
+	Datum		values[] = {TimestampTzGetDatum(from)};
+
+	query_each(&st, 1, types, values, " ", touch_row, p);
+}
+
+/* The keys that lost alerts to another: folded again from what is left. */
+void
+touch_keys(Pass *p, const Column *key_ids)
+{
+	static Statement st = {
+		"SELECT key_id, source, dedup_key, asset, asset_id, last_event_at "
+		"  FROM tracer.alert_key WHERE key_id = ANY ($1)"
+	};
+	Column		ids = *key_ids;
+
+	if (ids.n > 0)
+		query_columns(&st, &ids, 1, touch_row, p);
+}
+
+/* ---- folding -------------------------------------------------------------------- */
+
+/* What folding found about an episode, into the working set. */
+static void
+store_fold(Pass *p, int32 key, int32 at, const FoldEpisode *f)
+{
+	CascadeEpisode *c = &p->ce[at];
+	PassEpisode *e = &p->pe[at];
+
+	if (!e->row_new &&
+		(c->start != f->start || c->last != f->last || c->end != f->end ||
+		 c->chronic_from != f->chronic_from || c->severity != f->severity ||
+		 e->first_alert != f->first_alert || e->alerts != f->alerts || c->nruns != f->nruns ||
+		 (f->nruns > 0 && memcmp(c->runs, f->runs, sizeof(int32) * f->nruns) != 0)))
+	{
+		if (c->start != f->start)
+			pass_add_ghost(p, at);
+		e->row_changed = true;
+	}
+	if (e->row_new || e->row_changed)
+		c->dirty = true;
+	e->key = key;
+	e->first_alert = f->first_alert;
+	e->alerts = f->alerts;
+	c->place = pass_place(p, key);
+	c->start = f->start;
+	c->last = f->last;
+	c->end = f->end;
+	c->quiet_at = cascade_add(f->last, p->keys[key].quiet_after);
+	c->chronic_from = f->chronic_from;
+	c->severity = f->severity;
+	c->runs = f->runs;
+	c->nruns = f->nruns;
+}
+
+static int32
+new_episode(Pass *p)
+{
+	int32		at = pass_add_episode(p);
+
+	p->pe[at].row_new = true;
+	p->ce[at].dirty = true;
+	return at;
+}
+
+static void
+recent_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Fold	   *folds = context;
+	Fold	   *f = &folds[DatumGetInt32(SPI_getbinval(tuple, desc, 1, &(bool) {false}))];
+
+	if (f->nrecent == RECENT_EVENTS)
+		return;
+	/* latest first: filled from the back, moved to the front by the caller */
+	f->recent_at[RECENT_EVENTS - 1 - f->nrecent] = row_int64(tuple, desc, 2, 0);
+	f->recent_firing[RECENT_EVENTS - 1 - f->nrecent++] = row_bool(tuple, desc, 3);
+}
+
+/* The latest alerts of the keys that go on from what is stored. */
+static void
+load_recent(Pass *p, Fold *folds)
+{
+	static Statement st = {
+		"SELECT u.i, p.fired_at, p.firing "
+		"  FROM unnest($1, $2) u(i, key_id), "
+		"       LATERAL (SELECT fired_at, firing FROM tracer.placement p WHERE p.key_id = u.key_id "
+		"                 ORDER BY fired_at DESC, firing LIMIT 10) p "
+		" ORDER BY u.i, p.fired_at DESC, p.firing"
+	};
+	Column		c[2];
+
+	column_init(&c[0], INT4OID);
+	column_init(&c[1], INT8OID);
+	for (int32 i = 0; i < p->nkeys; i++)
+		if (p->keys[i].touched && !p->keys[i].refold && p->keys[i].id != 0)
+		{
+			column_add(&c[0], Int32GetDatum(i), false);
+			column_int64(&c[1], p->keys[i].id);
+		}
+	if (c[0].n == 0)
+		return;
+	query_columns(&st, c, 2, recent_row, folds);
+	for (int i = 0; i < c[0].n; i++)
+	{
+		Fold	   *f = &folds[DatumGetInt32(c[0].values[i])];
+
+		memmove(f->recent_at, f->recent_at + RECENT_EVENTS - f->nrecent, sizeof(int64) * f->nrecent);
+		memmove(f->recent_firing, f->recent_firing + RECENT_EVENTS - f->nrecent,
+				sizeof(bool) * f->nrecent);
+	}
+}
+
+/* The stored episodes of one key, by start. */
+typedef struct StoredList
+{
+	int32	   *at;
+	int32		n,
+				max;
+} StoredList;
+
+/*
+ * Matches episodes folded anew to stored ones: each takes the stored episode
+ * that holds its first alert, if that is still free.
+ */
+static void
+match_episodes(Pass *p, int32 key, Fold *f, const StoredList *stored,
+			   const FoldEvent *events, const int32 *source, int32 nevents, int32 *index)
+{
+	int64	   *wish = palloc0(sizeof(int64) * Max(f->n, 1));
+	int32	   *holder = palloc(sizeof(int32) * Max(f->n, 1));
+
+	for (int32 i = 0; i < nevents; i++)
+	{
+		const PassAlert *a = &p->alerts[source[i]];
+		int32		e = events[i].episode;
+
+		if (e != CASCADE_NONE && events[i].firing && wish[e] == 0)
+			wish[e] = a->old_episode;
+	}
+
+	for (int32 i = 0; i < stored->n; i++)
+		p->pe[stored->at[i]].gone = true;
+	for (int32 e = 0; e < f->n; e++)
+	{
+		int32		at = wish[e] ? pass_find_episode(p, wish[e]) : CASCADE_NONE;
+
+		if (at == CASCADE_NONE || !p->pe[at].gone)
+			at = new_episode(p);
+		p->pe[at].gone = false;
+		store_fold(p, key, at, &f->episodes[e]);
+		index[e] = holder[e] = at;
+	}
+	for (int32 i = 0; i < nevents; i++)
+	{
+		int64		old_id = p->alerts[source[i]].old_episode;
+		int32		old = old_id ? pass_find_episode(p, old_id) : CASCADE_NONE;
+
+		if (old != CASCADE_NONE && events[i].episode != CASCADE_NONE && events[i].firing &&
+			old != holder[events[i].episode] && p->pe[old].incident != 0)
+			pass_add_claim(p, p->pe[old].incident, holder[events[i].episode]);
+	}
+	for (int32 i = 0; i < stored->n; i++)
+		if (p->pe[stored->at[i]].gone)
+			pass_add_ghost(p, stored->at[i]);
+	pfree(wish);
+	pfree(holder);
+}
+
+/* The events of a key with the resolves that reach it, in no order. */
+static int32
+gather_events(const Pass *p, int32 key, FoldEvent **events, int32 *max)
+{
+	int32		n = 0;
+	const PassKey *k = &p->keys[key];
+
+	for (int pass = 0; pass < 2; pass++)
+	{
+		int32		from = pass == 0 ? key : k->wildcard;
+
+		if (from < 0)
+			break;
+		for (int32 i = p->keys[from].first_event; i >= 0; i = p->alerts[i].next_of_key)
+		{
+			const PassAlert *a = &p->alerts[i];
+
+			if (pass == 1 && a->firing)
+				continue;
+			if (n == *max)
+			{
+				*max = *max ? 2 * *max : 64;
+				*events = pure_realloc(*events, sizeof(FoldEvent) * (Size) *max);
+			}
+			(*events)[n++] = (FoldEvent) {
+				a->at, a->id, a->run, a->severity, a->firing, pass == 1, i
+			};
+		}
+	}
+	return n;
+}
+
+static void
+fold_key(Pass *p, int32 key, Fold *f, const StoredList *stored,
+		 FoldEvent **events, int32 *max_events)
+{
+	int32		n = gather_events(p, key, events, max_events);
+	int32	   *source = palloc(sizeof(int32) * Max(n, 1));
+	int32	   *index;
+
+	fold_sort(*events, n);
+	for (int32 i = 0; i < n; i++)
+	{
+		source[i] = (*events)[i].episode;	/* gather_events left the alert here */
+		fold_event(f, &(*events)[i]);
+	}
+
+	index = palloc(sizeof(int32) * Max(f->n, 1));
+	if (p->keys[key].refold)
+		match_episodes(p, key, f, stored, *events, source, n, index);
+	else
+		for (int32 e = 0; e < f->n; e++)
+		{
+			index[e] = f->episodes[e].id ? (int32) f->episodes[e].id - 1 : new_episode(p);
+			if (f->episodes[e].changed)
+				store_fold(p, key, index[e], &f->episodes[e]);
+		}
+
+	for (int32 i = 0; i < n; i++)
+	{
+		PassAlert  *a = &p->alerts[source[i]];
+
+		if (!(*events)[i].foreign)
+		{
+			int32		e = (*events)[i].episode;
+
+			a->episode = e == CASCADE_NONE ? CASCADE_NONE : index[e];
+			if (!a->is_new && (a->episode == CASCADE_NONE ? a->old_episode != 0
+							   : p->pe[a->episode].id != a->old_episode))
+				a->moved = true;
+		}
+	}
+	pfree(source);
+	pfree(index);
+}
+
+/* Folds every touched key. */
+void
+fold_keys(Pass *p)
+{
+	Fold	   *folds = pure_array0(Fold, p->nkeys);
+	StoredList *stored = pure_array0(StoredList, p->nkeys);
+	FoldEvent  *events = NULL;
+	int32		max_events = 0;
+	int32		nstored = p->nepisodes;
+
+	if (!p->dry)
+		load_recent(p, folds);
+
+	/* load_key_episodes gives them by start */
+	for (int32 i = 0; i < nstored; i++)
+	{
+		StoredList *l = &stored[p->pe[i].key];
+
+		if (l->n == l->max)
+		{
+			l->max = l->max ? 2 * l->max : 2;
+			l->at = pure_realloc(l->at, sizeof(int32) * (Size) l->max);
+		}
+		l->at[l->n++] = i;
+	}
+
+	for (int32 i = 0; i < p->nkeys; i++)
+	{
+		PassKey    *k = &p->keys[i];
+		Fold	   *f = &folds[i];
+
+		if (!k->touched)
+			continue;
+		f->quiet_after = k->quiet_after;
+		if (!k->refold)
+			for (int32 j = 0; j < stored[i].n; j++)
+			{
+				int32		at = stored[i].at[j];
+				CascadeEpisode *c = &p->ce[at];
+				FoldEpisode *e;
+
+				if (f->n == f->max)
+				{
+					f->max = f->max ? 2 * f->max : 2;
+					f->episodes = pure_realloc(f->episodes, sizeof(FoldEpisode) * (Size) f->max);
+				}
+				e = &f->episodes[f->n++];
+				*e = (FoldEpisode) {
+					c->start, c->last, c->end, c->chronic_from, p->pe[at].first_alert,
+					p->pe[at].alerts, NULL, 0, c->severity, false, at + 1
+				};
+				for (int32 r = 0; r < c->nruns; r++)
+				{
+					/* copied the way episode.c grows them */
+					if ((r & (r - 1)) == 0)
+						e->runs = pure_realloc(e->runs, sizeof(int32) * (Size) Max(1, 2 * r));
+					e->runs[r] = c->runs[r];
+					e->nruns = r + 1;
+				}
+			}
+		fold_key(p, i, f, &stored[i], &events, &max_events);
+		if ((i & 0xFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	pure_free(folds);
+	pure_free(stored);
+	pure_free(events);
+}

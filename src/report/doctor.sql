@@ -1,0 +1,140 @@
+/*
+ * The doctor: what stands between tracer and a good answer.
+ *
+ * Each check is one branch of one UNION: severity, topic, subject, problem,
+ * remedy. error: incidents are wrong or missing because of it; warning: a name,
+ * an owner or a tool is not known, and answers suffer; info: worth knowing.
+ */
+CREATE FUNCTION tracer.doctor()
+RETURNS TABLE (severity text, topic text, subject text, problem text, remedy text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH key AS (
+     SELECT k.key_id, k.source, k.asset, t.asset_id, t.owner, k.last_event_at
+       FROM tracer.alert_key k
+       LEFT JOIN tracer.asset t ON t.name = k.asset
+), alerting AS (
+     SELECT k.asset, k.asset_id, max(k.owner) AS owner, max(k.last_event_at) AS last_event_at
+       FROM key k
+      WHERE k.asset_id IS NOT NULL
+      GROUP BY k.asset, k.asset_id
+), waiting AS (
+     SELECT count(*) AS n, min(a.received_at) AS since
+       FROM tracer.alert a
+      WHERE NOT EXISTS (SELECT FROM tracer.placement p WHERE p.alert_id = a.alert_id)
+), state AS (
+     SELECT s.system_id, s.watermark, true AS "exists" FROM tracer.correlate_state s
+), pace AS (
+     -- Of a source's last 30 alerts: how many, and the longest silence between two.
+     SELECT s.source, count(*) AS n, max(g.gap) AS longest, max(g.fired_at) AS last
+       FROM (SELECT DISTINCT k.source FROM key k WHERE k.source NOT IN ('declared', 'tracer')) AS s
+      CROSS JOIN LATERAL (
+            SELECT r.fired_at, r.fired_at - lag(r.fired_at) OVER (ORDER BY r.fired_at) AS gap
+              FROM (SELECT p.fired_at
+                      FROM key k
+                      JOIN tracer.placement p ON p.key_id = k.key_id
+                     WHERE k.source = s.source
+                     ORDER BY p.fired_at DESC
+                     LIMIT 30) AS r) AS g
+      GROUP BY s.source
+), finding (severity, topic, subject, problem, remedy) AS (
+     SELECT 'error', 'correlation', NULL, format('%s waiting, and tracer.correlate() never ran', tracer.counted(w.n, 'alert')),
+            'Run SELECT tracer.correlate(), or schedule it.'
+       FROM waiting w
+      WHERE w.n > 0 AND NOT EXISTS (SELECT FROM state)
+     UNION ALL
+     SELECT CASE WHEN w.since < now() - interval '1 hour' THEN 'error' ELSE 'warning' END, 'correlation', NULL,
+            format('%s waiting to be placed for %s', tracer.counted(w.n, 'alert'), tracer.span(extract(epoch FROM now() - w.since))),
+            'Run SELECT tracer.correlate(), and find out why nothing calls it.'
+       FROM waiting w
+      WHERE w.n > 0 AND w.since < now() - interval '5 minutes' AND EXISTS (SELECT FROM state)
+     UNION ALL
+     SELECT 'error', 'correlation', NULL, 'this database was correlated on another server and restored or cloned since',
+            'Run SELECT tracer.correlate(); it takes up what came along.'
+       FROM state s
+      WHERE s.system_id <> (SELECT c.system_identifier FROM pg_control_system() c)
+     UNION ALL
+     SELECT 'error', 'lineage', NULL, 'there is no lineage, so every alert stands alone',
+            'Declare what feeds what: SELECT tracer.link(''<upstream>'', ''<downstream>'').'
+      WHERE NOT EXISTS (SELECT FROM tracer.lineage)
+        AND EXISTS (SELECT FROM tracer.alert)
+     UNION ALL
+     SELECT 'warning', 'lineage', a.asset, 'it alerts, but nothing is linked to it, so its alerts stand alone',
+            format('SELECT tracer.link(''<upstream>'', %s), or the other way round.', tracer.sql_string(a.asset))
+       FROM alerting a
+      WHERE EXISTS (SELECT FROM tracer.lineage)
+        AND NOT EXISTS (SELECT FROM tracer.lineage l WHERE l.upstream = a.asset_id)
+        AND NOT EXISTS (SELECT FROM tracer.lineage l WHERE l.downstream = a.asset_id)
+     UNION ALL
+     SELECT 'info', 'lineage', u.name || ' <-> ' || d.name, 'each feeds the other; the two count as one asset',
+            'Unlink the direction that is wrong, if one is.'
+       FROM tracer.lineage l
+       JOIN tracer.lineage b ON b.upstream = l.downstream AND b.downstream = l.upstream
+       JOIN tracer.asset u ON u.asset_id = l.upstream
+       JOIN tracer.asset d ON d.asset_id = l.downstream
+      WHERE u.name < d.name COLLATE "C"
+      GROUP BY u.name, d.name
+     UNION ALL
+     SELECT 'warning', 'lineage', NULL,
+            format('%s edges need about %s of memory, more than tracer.graph_cache_size allows', g.edges, pg_size_pretty(g.bytes)),
+            format('SET tracer.graph_cache_size = ''%s MB''; until then the graph is walked through its indexes.', g.bytes / 1024 / 1024 + 1)
+       FROM (SELECT count(*) AS edges, count(*) * 12 + (SELECT count(*) FROM tracer.asset) * 24 AS bytes FROM tracer.lineage) AS g
+      WHERE g.bytes > (SELECT s.setting::bigint * 1024 FROM pg_settings s WHERE s.name = 'tracer.graph_cache_size' AND s.setting::bigint > 0)
+     UNION ALL
+     SELECT 'warning', 'names', u.name,
+            format('%s from %s with a name that is no asset', tracer.counted(u.alerts, 'alert'), array_to_string(u.sources, ', ')),
+            format('INSERT INTO tracer.asset_alias VALUES (%s, ''<asset>''), or declare it as an asset.', tracer.sql_string(u.name))
+       FROM tracer.unresolved_names u
+     UNION ALL
+     SELECT 'warning', 'names', l.alias, format('alias of "%s", which is no asset', l.asset),
+            'Declare that asset, or correct the alias in tracer.asset_alias.'
+       FROM tracer.asset_alias l
+      WHERE NOT EXISTS (SELECT FROM tracer.asset t WHERE t.name = l.asset)
+     UNION ALL
+     SELECT 'warning', 'names', l.alias, format('alias of "%s", but also the name of an asset, which wins', l.asset),
+            'Remove the alias, or rename the asset.'
+       FROM tracer.asset_alias l
+       JOIN tracer.asset t ON t.name = l.alias
+     UNION ALL
+     SELECT 'warning', 'owners', a.asset, 'it alerts, but nobody owns it',
+            format('UPDATE tracer.asset SET owner = ''<team>'' WHERE name = %s.', tracer.sql_string(a.asset))
+       FROM alerting a
+      WHERE a.owner IS NULL
+     UNION ALL
+     SELECT 'warning', 'owners', t.owner, format('it owns %s but is no team', tracer.counted(count(*), 'asset')),
+            'INSERT INTO tracer.team, or correct the owner.'
+       FROM tracer.asset t
+      WHERE t.owner IS NOT NULL
+        AND NOT EXISTS (SELECT FROM tracer.team m WHERE m.name = t.owner)
+      GROUP BY t.owner
+     UNION ALL
+     SELECT 'warning', 'owners', m.name, 'this team owns assets, but no channel reaches it',
+            format('UPDATE tracer.team SET page = ''{<channel>}'' WHERE name = %s.', tracer.sql_string(m.name))
+       FROM tracer.team m
+      WHERE coalesce(cardinality(m.page), 0) = 0 AND coalesce(cardinality(m.inform), 0) = 0
+        AND EXISTS (SELECT FROM tracer.asset t WHERE t.owner = m.name)
+     UNION ALL
+     SELECT 'warning', 'deadlines', t.name, format('cannot read its deadline "%s"', t.due),
+            'Write it as wall-clock time and zone, such as 08:00 Europe/London.'
+       FROM tracer.asset t
+      WHERE t.due IS NOT NULL AND tracer.next_due(t.due, now()) IS NULL
+     UNION ALL
+     SELECT 'warning', 'sources', p.source,
+            format('silent for %s; between its last alerts lay at most %s', tracer.span(extract(epoch FROM now() - p.last)), tracer.span(extract(epoch FROM p.longest))),
+            'Check that the tool still sends; a tool without failures is silent too.'
+       FROM pace p
+      WHERE p.n >= 10
+        AND now() - p.last > greatest(p.longest * 3, interval '1 day')
+     UNION ALL
+     SELECT 'warning', 'sources', k.source, format('its clock runs ahead: an alert says that it fired in %s', tracer.span(extract(epoch FROM max(k.last_event_at) - now()))),
+            'Correct the clock or the time zone of that tool; event time decides what belongs together.'
+       FROM key k
+      WHERE k.last_event_at > now() + interval '1 hour'
+      GROUP BY k.source
+)
+SELECT f.severity, f.topic, f.subject, f.problem, f.remedy
+  FROM finding f
+ ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.severity), f.topic, f.subject COLLATE "C", f.problem COLLATE "C"
+$$;
+COMMENT ON FUNCTION tracer.doctor() IS 'What stands in the way of good answers, worst first: severity (error: incidents are missing or wrong, warning: answers suffer, info: worth knowing), topic, subject (NULL: all of it), the problem, and what to do about it. No rows: nothing found.';

@@ -1,0 +1,3 @@
+\timing on
+SELECT tracer.upstream_count(:'asset');
+\timing off

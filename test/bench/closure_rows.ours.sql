@@ -1,0 +1,3 @@
+\timing on
+SELECT asset FROM tracer.upstream(:'asset');
+\timing off

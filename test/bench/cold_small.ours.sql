@@ -1,0 +1,4 @@
+\connect
+\timing on
+SELECT tracer.upstream_count(:'asset');
+\timing off

@@ -1,0 +1,245 @@
+#!/bin/bash
+# run.sh: what tracer costs, side by side with what a user would otherwise write.
+#
+#   WORK=name   one row: closure_count closure_rows traversal one_edge cold_small
+#               session bursts alert_copy alert_insert correlate memory
+#   PAIRS=n     pairs of runs for a ratio (default: by how long the work takes)
+#   OUT=file    write the table there, too
+#   PG_CONFIG   which PostgreSQL
+#
+# Every ratio is of the medians of runs taken in turn, ours, theirs, ours,
+# theirs, on the same data in one throwaway cluster, after a warm-up of both.
+# The library is loaded when a session starts, so no run pays for that. What is
+# measured stands in NAME.ours.sql and NAME.theirs.sql, between \timing on and
+# \timing off; times are psql's and include sending the rows.
+#
+# Progress goes to stderr, the table to stdout.
+
+ONLY=$WORK
+unset WORK
+case $ONLY in
+    ''|closure_count|closure_rows|traversal|one_edge|cold_small|session|bursts|alert_copy|alert_insert|correlate|memory) ;;
+    *) echo "no such row: WORK=$ONLY (see the head of test/bench/run.sh)" >&2; exit 2 ;;
+esac
+
+TOP=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+. "$TOP/test/lib/common.sh"
+exec 3>&1 1>&2
+
+tracer_setup bench
+tracer_build
+tracer_start "fsync = on" "shared_buffers = 1GB" "jit = off" "max_wal_size = 16GB" "checkpoint_timeout = 1h" \
+    "autovacuum = off" "maintenance_work_mem = 256MB" "max_parallel_workers_per_gather = 0" \
+    "session_preload_libraries = 'tracer'"
+
+BENCH=$WORK/src/test/bench
+TABLE=$WORK/out/table
+NOTES=$WORK/out/notes
+: > "$TABLE"; : > "$NOTES"
+
+wanted() { # wanted NAME...: is one of these rows asked for?
+    [ -z "$ONLY" ] && return 0
+    for _w in "$@"; do [ "$_w" = "$ONLY" ] && return 0; done
+    return 1
+}
+
+q() { # q DATABASE [psql options]
+    local db=$1; shift
+    as_server "$BINDIR/psql" -h "$PGHOST" -p "$PGPORT" -U "$PGUSER" -d "$db" -X -q -v ON_ERROR_STOP=1 "$@"
+}
+ask() { q "$1" -At -c "$2"; }
+
+database() { # database NAME: with tracer in it, once
+    [ "$(ask postgres "SELECT count(*) FROM pg_database WHERE datname = '$1'")" = 1 ] && return
+    q postgres -c "CREATE DATABASE $1" && q "$1" -c "CREATE EXTENSION tracer" || die "cannot create database $1"
+}
+
+has() { # has DATABASE FUNCTION...: a row whose function is missing is left out
+    local db=$1 f; shift
+    for f in "$@"; do
+        [ "$(ask "$db" "SELECT count(*) > 0 FROM pg_proc WHERE pronamespace = 'tracer'::regnamespace AND proname = '$f'")" = t ] || return 1
+    done
+}
+
+median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) print (NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2) }'; }
+
+# pairs DATABASE NAME N [psql options]: sets OURS and THEIRS, medians in ms.
+pairs() {
+    local db=$1 name=$2 n=${PAIRS:-$3} times=$WORK/out/$2.times i
+    shift 3
+    # -q for the copy: nothing but the times is printed.
+    {
+        echo "\\i $BENCH/$name.ours.sql"
+        echo "\\i $BENCH/$name.theirs.sql"
+        for ((i = 0; i < n; i++)); do
+            echo "\\echo ours"
+            echo "\\i $BENCH/$name.ours.sql"
+            echo "\\echo theirs"
+            echo "\\i $BENCH/$name.theirs.sql"
+        done
+    } > "$WORK/out/$name.sql"
+    chmod a+r "$WORK/out/$name.sql"
+    if ! q "$db" -At -o /dev/null "$@" -f "$WORK/out/$name.sql" > "$times"; then
+        row "$name" - - - "-" "failed"
+        return 1
+    fi
+    OURS=$(awk '$1 == "ours" || $1 == "theirs" { who = $1 } $1 == "Time:" && who == "ours" { print $2 }' "$times" | median)
+    THEIRS=$(awk '$1 == "ours" || $1 == "theirs" { who = $1 } $1 == "Time:" && who == "theirs" { print $2 }' "$times" | median)
+    [ -n "$OURS" ] && [ -n "$THEIRS" ]
+}
+
+row() { printf '| %-44s | %12s | %12s | %8s | %-8s | %-7s |\n' "$1" "$2" "$3" "$4" "$5" "$6" >> "$TABLE"; tail -1 "$TABLE" >&2; }
+
+calc() { awk "BEGIN { printf \"$1\", $2 }" "${@:3}"; }
+
+faster() { # faster TEXT REACH: theirs / ours must reach it
+    row "$1" "$(calc '%.2f ms' "$OURS")" "$(calc '%.2f ms' "$THEIRS")" "$(calc '%.2f' "$THEIRS / $OURS")" ">= $2" \
+        "$(calc '%s' "($THEIRS / $OURS >= $2) ? \"met\" : \"missed\"")"
+}
+slower() { # slower TEXT REACH: ours / theirs may reach it
+    row "$1" "$(calc '%.2f ms' "$OURS")" "$(calc '%.2f ms' "$THEIRS")" "$(calc '%.2f' "$OURS / $THEIRS")" "<= $2" \
+        "$(calc '%s' "($OURS / $THEIRS <= $2) ? \"met\" : \"missed\"")"
+}
+absent() { row "$1" - - - "-" "skipped"; }
+
+# ---------------------------------------------------------------- the graph
+if wanted closure_count closure_rows traversal one_edge cold_small memory; then
+    database bench_graph
+    if ! has bench_graph upstream_count upstream link lineage_cache; then
+        absent "closures (no lineage functions)"
+    else
+        step "1M assets, 4M edges"
+        q bench_graph -f "$BENCH/graph.sql" || die "cannot build the graph"
+        pick() { # pick NAME: psql options for that asset
+            q bench_graph -At -F ' ' -c "SELECT asset_id, asset, size FROM bench.pick WHERE name = '$1'"
+        }
+        read -r BIG_ID BIG BIG_SIZE <<< "$(pick big)"
+        read -r ROWS_ID ROWS ROWS_SIZE <<< "$(pick rows)"
+        read -r SMALL_ID SMALL SMALL_SIZE <<< "$(pick small)"
+        step "closures of $BIG_SIZE, $ROWS_SIZE and $SMALL_SIZE assets"
+
+        if wanted closure_count traversal; then
+            pairs bench_graph closure_count 7 -v asset="$BIG" -v asset_id="$BIG_ID" &&
+                faster "closure of $BIG_SIZE counted, warm" 80
+            COUNT_MS=$OURS
+        fi
+        wanted closure_rows && pairs bench_graph closure_rows 15 -v asset="$ROWS" -v asset_id="$ROWS_ID" &&
+            faster "closure of $ROWS_SIZE as rows with names" 10
+
+        if wanted traversal; then
+            if [ -f "$BENCH/kernel_bfs.c" ] && [ -n "$COUNT_MS" ]; then
+                # The bare kernel on the same edges: arguments are a file of
+                # "upstream downstream" lines and the asset to start from; the
+                # last "N ms" that it prints is its time.
+                q bench_graph -c "\\copy (SELECT upstream, downstream FROM bench.edge) TO '$WORK/out/edges' WITH (DELIMITER ' ')"
+                ${CC:-cc} -O2 -I"$WORK/src/src" -o "$WORK/out/kernel_bfs" "$BENCH/kernel_bfs.c" 2>"$WORK/out/kernel.log" ||
+                    ${CC:-cc} -O2 -DTRACER_STANDALONE -I"$WORK/src/src" -I"$WORK/src/test/fuzz" -o "$WORK/out/kernel_bfs" \
+                        "$BENCH/kernel_bfs.c" "$WORK"/src/src/lineage/{graph,traverse,subgraph}.c "$WORK"/src/test/fuzz/pure_standalone.c \
+                        2>>"$WORK/out/kernel.log" || cat "$WORK/out/kernel.log" >&2
+                KERNEL=$("$WORK/out/kernel_bfs" "$WORK/out/edges" "$BIG_ID" 2>&1 | tee /dev/stderr |
+                    grep -oE '[0-9.]+ *ms' | tail -1 | tr -d ' ms')
+                if [ -n "$KERNEL" ]; then
+                    OURS=$COUNT_MS THEIRS=$KERNEL
+                    slower "the same against the bare C kernel" 1.5
+                else
+                    absent "the same against the bare C kernel"
+                fi
+            else
+                absent "the same against the bare C kernel"
+            fi
+        fi
+
+        wanted one_edge && pairs bench_graph one_edge 7 -v asset="$BIG" &&
+            faster "first call after one edge, against a rebuild" 50
+        wanted cold_small && pairs bench_graph cold_small 21 -v asset="$SMALL" &&
+            faster "cold question, $SMALL_SIZE ancestors" 1
+
+        if wanted memory; then
+            read -r BYTES NODES EDGES <<< "$(q bench_graph -At -F ' ' -c "SELECT tracer.upstream_count('$BIG')" \
+                -c "SELECT bytes, nodes, edges FROM tracer.lineage_cache()" | tail -1)"
+            row "memory of the graph, $EDGES edges" "$BYTES B" "$(calc '%d B' "12 * $EDGES + 24 * $NODES")" \
+                "$(calc '%.2f' "$BYTES / (12 * $EDGES + 24 * $NODES)")" "<= 1" \
+                "$(calc '%s' "($BYTES <= 12 * $EDGES + 24 * $NODES) ? \"met\" : \"missed\"")"
+            echo "Memory: $(calc '%.2f' "$BYTES / $EDGES") bytes for each edge, nodes included; theirs is 12 for each edge and 24 for each node." >> "$NOTES"
+        fi
+    fi
+fi
+
+# -------------------------------------------------------- windows and aggregates
+if wanted session; then
+    database bench
+    step "session_id: 1M rows"
+    q bench -f "$BENCH/session.setup.sql" && pairs bench session 7 &&
+        faster "session_id on 1M rows" 2
+fi
+if wanted bursts; then
+    database bench
+    step "bursts: 10M rows"
+    q bench -f "$BENCH/bursts.setup.sql" && pairs bench bursts 3 &&
+        faster "bursts on 10M rows, 2 workers" 5
+    q bench -c 'DROP TABLE bench.burst_rows'
+fi
+
+# --------------------------------------------------------------------- alerts
+if wanted alert_copy alert_insert; then
+    database bench
+    step "1M alerts"
+    q bench -v file="$WORK/out/alerts.copy" -f "$BENCH/alert_insert.setup.sql" || die "cannot make the alerts"
+    wanted alert_copy && pairs bench alert_copy 5 -v file="$WORK/out/alerts.copy" &&
+        slower "COPY of 1M alerts" 1.35
+    wanted alert_insert && pairs bench alert_insert 5 &&
+        slower "INSERT of 1M alerts" 1.35
+fi
+
+# ------------------------------------------------------------------ correlate
+if wanted correlate; then
+    database bench_deps
+    if ! has bench_deps correlate; then
+        absent "correlate() on 500k alerts"
+    elif ! command -v apt-cache >/dev/null 2>&1; then
+        absent "correlate() on 500k alerts (no apt-cache)"
+    else
+        step "500k alerts over Debian's package dependencies"
+        # The first alternative of each dependency, without version and architecture.
+        apt-cache dumpavail 2>/dev/null | awk '
+            /^Package: /                 { package = $2; print package "\t\\N" }
+            /^(Depends|Pre-Depends): /   { sub(/^[^:]*: /, "")
+                                           n = split($0, dep, /, */)
+                                           for (i = 1; i <= n; i++) {
+                                               sub(/ .*/, "", dep[i]); sub(/:.*/, "", dep[i])
+                                               print package "\t" dep[i]
+                                           } }' > "$WORK/out/dependencies"
+        chmod a+r "$WORK/out/dependencies"
+        if [ "$(wc -l < "$WORK/out/dependencies")" -lt 100000 ]; then
+            absent "correlate() (apt-get update first)"
+        else
+            q bench_deps -v file="$WORK/out/dependencies" -f "$BENCH/correlate.setup.sql" || die "cannot make the alerts"
+            if pairs bench_deps correlate 3; then
+                WRITTEN=$(ask bench_deps "SELECT (SELECT count(*) FROM tracer.alert_key) + (SELECT count(*) FROM tracer.episode)
+                    + (SELECT count(*) FROM tracer.placement) + (SELECT count(*) FROM tracer.incident) + (SELECT count(*) FROM tracer.evidence_row)")
+                row "correlate() on 500k alerts, rows/s" "$(calc '%.0f' "$WRITTEN / $OURS * 1000")" \
+                    "$(calc '%.0f' "$WRITTEN / $THEIRS * 1000")" "$(calc '%.2f' "$THEIRS / $OURS")" ">= 0.25" \
+                    "$(calc '%s' "($THEIRS / $OURS >= 0.25) ? \"met\" : \"missed\"")"
+                echo "correlate(): $(ask bench_deps "SELECT format('%s alerts over %s assets and %s edges made %s incidents, %s rows in all; ',
+                    (SELECT count(*) FROM tracer.alert), (SELECT count(*) FROM tracer.asset), (SELECT count(*) FROM tracer.lineage),
+                    (SELECT count(*) FROM tracer.incident), $WRITTEN)")$(calc '%.2f s' "$OURS / 1000")." >> "$NOTES"
+            fi
+        fi
+    fi
+fi
+
+# --------------------------------------------------------------------- report
+report() {
+    echo "# Speed"
+    echo
+    echo "\`make bench\`: ratios of medians of runs taken in turn, ours and theirs, on the same data. What each row runs is in \`test/bench/NAME.ours.sql\` and \`NAME.theirs.sql\`."
+    echo
+    printf '| %-44s | %12s | %12s | %8s | %-8s | %-7s |\n' work ours theirs ratio reach verdict
+    echo "|----------------------------------------------|-------------:|-------------:|---------:|----------|---------|"
+    cat "$TABLE"
+    echo
+    [ -s "$NOTES" ] && sed 's/$/\n/' "$NOTES"
+    echo "Machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores, $(awk '/^MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo); $(ask postgres "SELECT split_part(version(), ' on ', 1)"), shared_buffers 1GB, jit off, fsync on."
+}
+report | tee ${OUT:+"$OUT"} >&3
+! grep -q failed "$TABLE"

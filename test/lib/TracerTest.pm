@@ -1,0 +1,203 @@
+# TracerTest.pm: what the TAP tests share.
+#
+# A partition, in these tests, is the set of incidents, each the set of its
+# alerts with their roles. It is compared by what alerts are (title, asset,
+# time), never by numbers, which depend on the order of arrival.
+package TracerTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+our @EXPORT = qw(new_node new_database cascades insert_alerts declare_cascades
+  partition unplaced correlate_all shuffled random_lineage_sql random_alerts_sql quoted top);
+
+# Root of the source tree.
+sub top { return $ENV{TRACER_TOP} // '.'; }
+
+# A running node; the options are lines of postgresql.conf.
+sub new_node
+{
+	my ($name, @conf) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init;
+	$node->append_conf('postgresql.conf', join("\n", "timezone = 'UTC'", "autovacuum = off", @conf, ''));
+	$node->start;
+	return $node;
+}
+
+sub new_database
+{
+	my ($node, $name) = @_;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $name");
+	$node->safe_psql($name, 'CREATE EXTENSION tracer');
+	return;
+}
+
+# A text literal, or NULL.
+sub quoted
+{
+	my ($s) = @_;
+
+	return 'NULL' unless defined $s;
+	$s =~ s/'/''/g;
+	return "E'" . ($s =~ s/\\/\\\\/gr) . "'";
+}
+
+# The documents of test/data/cascades, by name.
+sub cascades
+{
+	my %doc;
+
+	foreach my $file (glob(top() . '/test/data/cascades/*.json'))
+	{
+		my $d = JSON::PP->new->utf8->decode(slurp_file($file));
+		$doc{ $d->{name} } = $d;
+	}
+	return \%doc;
+}
+
+# Assets, lineage and changes of the cascades, without their alerts.
+sub declare_cascades
+{
+	my ($node, $db, @docs) = @_;
+	my @sql;
+
+	foreach my $d (@docs)
+	{
+		push @sql,
+		  sprintf('INSERT INTO tracer.asset (name, kind, owner, tier) VALUES (%s, %s, %s, %d);',
+			quoted($_->{name}), quoted($_->{kind}), quoted($_->{owner}), $_->{tier})
+		  foreach @{ $d->{assets} };
+		push @sql, sprintf('SELECT tracer.link(%s, %s);', quoted($_->[0]), quoted($_->[1])) foreach @{ $d->{lineage} };
+		push @sql, sprintf("SELECT tracer.link(%s, %s, 'runs');", quoted($_->[0]), quoted($_->[1]))
+		  foreach @{ $d->{runs} // [] };
+		push @sql,
+		  sprintf(
+			'INSERT INTO tracer.change (asset, kind, title, author, changed_at) VALUES (%s, %s, %s, %s, %s);',
+			map { quoted($_) } @$_{qw(asset kind title author changed_at)})
+		  foreach @{ $d->{changes} };
+	}
+	$node->safe_psql($db, join("\n", 'BEGIN;', @sql, 'COMMIT;'));
+	return;
+}
+
+# One INSERT per alert, each in a transaction of its own; $between runs after
+# each of them.
+sub insert_alerts
+{
+	my ($node, $db, $alerts, $between) = @_;
+	my @sql;
+
+	foreach my $a (@$alerts)
+	{
+		push @sql,
+		  sprintf(
+			'INSERT INTO tracer.alert (asset, title, severity, status, source, fired_at, description, labels, run_id)'
+			  . ' VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s);',
+			(map { quoted($a->{$_}) } qw(asset title severity status source fired_at description)),
+			$a->{labels} ? quoted(JSON::PP->new->encode($a->{labels})) : 'NULL',
+			quoted($a->{run_id}));
+		push @sql, $between if $between;
+	}
+	$node->safe_psql($db, join("\n", @sql));
+	return;
+}
+
+# Fisher-Yates with a generator of our own, so that a seed means the same
+# everywhere.
+sub shuffled
+{
+	my ($seed, @list) = @_;
+	my $x = $seed * 2654435761 % 4294967296;
+
+	for (my $i = $#list; $i > 0; $i--)
+	{
+		$x = ($x * 1664525 + 1013904223) % 4294967296;
+		my $j = int($x / 65536) % ($i + 1);
+		@list[ $i, $j ] = @list[ $j, $i ];
+	}
+	return @list;
+}
+
+# Calls tracer.correlate() until there is nothing left to place.
+sub correlate_all
+{
+	my ($node, $db) = @_;
+	my $total = 0;
+
+	while ((my $n = $node->safe_psql($db, 'SELECT tracer.correlate()')) > 0) { $total += $n; }
+	return $total;
+}
+
+sub partition
+{
+	my ($node, $db) = @_;
+
+	return $node->safe_psql(
+		$db, q{
+		SELECT string_agg(m.members, E'\n' ORDER BY m.members COLLATE "C")
+		  FROM (SELECT string_agg(concat_ws('|', i.role, a.title, i.asset, extract(epoch FROM a.fired_at)), '  '
+		                          ORDER BY a.fired_at, a.title COLLATE "C", i.asset COLLATE "C", i.role) AS members
+		          FROM tracer.incident_alerts i
+		          JOIN tracer.alert a USING (alert_id)
+		         GROUP BY i.incident_id) AS m});
+}
+
+# How many committed firing alerts above info are not in exactly one incident.
+sub unplaced
+{
+	my ($node, $db) = @_;
+
+	return $node->safe_psql(
+		$db, q{
+		SELECT count(*)
+		  FROM tracer.alert a
+		 WHERE coalesce(a.status, 'firing') = 'firing'
+		   AND coalesce(a.severity, 'error') > 'info'
+		   AND (SELECT count(*) FROM tracer.incident_alerts i WHERE i.alert_id = a.alert_id) <> 1});
+}
+
+# A random lineage over assets a1 .. aN: mostly downwards, a few cycles.
+sub random_lineage_sql
+{
+	my ($assets, $edges, $seed) = @_;
+
+	return qq{
+		SELECT setseed($seed);
+		SELECT count(tracer.link(ARRAY['a' || u], ARRAY['a' || d]))
+		  FROM (SELECT u, 1 + u + (random() * 30)::int AS d
+		          FROM (SELECT 1 + (random() * ($assets - 40))::int AS u FROM generate_series(1, $edges)) AS x
+		        UNION
+		        SELECT 20 * g + 7, 20 * g FROM generate_series(1, $assets / 100) AS g) AS e;};
+}
+
+# Random alerts on those assets over $hours hours: repeats, resolves, infos,
+# some on assets without lineage, one key on several assets.
+sub random_alerts_sql
+{
+	my ($assets, $alerts, $hours, $seed, $tag) = @_;
+
+	$tag //= '';
+	return qq{
+		SELECT setseed($seed);
+		INSERT INTO tracer.alert (asset, title, severity, status, source, dedup_key, fired_at)
+		SELECT CASE WHEN r1 < 0.95 THEN 'a' || (1 + (r2 * $assets)::int) WHEN r1 < 0.98 THEN 'unknown' || (r2 * 9)::int END,
+		       'check' || (r3 * 4)::int || ' failed $tag',
+		       (enum_range(NULL::tracer.severity))[1 + (r4 * 3)::int],
+		       CASE WHEN r5 < 0.2 THEN 'resolved' ELSE 'firing' END::tracer.status,
+		       (ARRAY['dbt', 'airflow', 'soda'])[1 + (r6 * 2)::int],
+		       CASE WHEN r1 < 0.1 THEN 'key' || (r3 * 3)::int END,
+		       timestamptz '2024-03-01 00:00:00+00' + (r7 * $hours * 3600)::int * interval '1 second'
+		  FROM (SELECT random() AS r1, random() AS r2, random() AS r3, random() AS r4,
+		               random() AS r5, random() AS r6, random() AS r7
+		          FROM generate_series(1, $alerts)) AS r;};
+}
+
+1;

@@ -1,0 +1,52 @@
+# Every ```sql block of README.md runs, in order, in one database.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TracerTest;
+
+chomp(my $share = `pg_config --sharedir`);
+my $cron = -f "$share/extension/pg_cron.control";
+my $node = new_node(
+	'main',
+	$cron
+	? ("shared_preload_libraries = 'pg_cron'", "cron.database_name = 'readme'", 'cron.use_background_workers = on')
+	: ());
+$node->safe_psql('postgres', 'CREATE DATABASE readme');
+$node->safe_psql('postgres', "CREATE ROLE $_") foreach qw(grafana etl oncall);
+
+# The demo's data, for the sections that go on from there, less what the
+# snippets declare themselves.
+my $text = slurp_file(top() . '/README.md');
+my ($line, $n) = (1, 0);
+my @blocks;
+my ($in, $start, $body) = (0);
+
+foreach (split /\n/, $text)
+{
+	if (!$in && /^```sql\s*$/) { ($in, $start, $body) = (1, $line + 1, ''); }
+	elsif ($in && /^```\s*$/) { $in = 0; push @blocks, [ $start, $body ]; }
+	elsif ($in) { $body .= "$_\n"; }
+	$line++;
+}
+cmp_ok(scalar(@blocks), '>=', 8, 'the README has snippets');
+
+foreach my $b (@blocks)
+{
+	my ($at, $sql) = @$b;
+
+  SKIP:
+	{
+		skip "no pg_cron here", 1 if !$cron && $sql =~ /cron/;
+		my ($rc, $out, $err) = $node->psql('readme', $sql, on_error_stop => 1);
+		ok($rc == 0 && $err !~ /ERROR/, "the snippet at line $at runs") or diag("$sql\n$err");
+	}
+}
+
+# What it promises comes true.
+cmp_ok($node->safe_psql('readme', 'SELECT count(*) FROM tracer.incidents'), '>', 0, 'there are incidents in the end');
+
+$node->stop;
+done_testing();
