@@ -60,6 +60,8 @@ regress() {
     _part=$1 _prog=$2 _input=$3; shift 3
     _out=$WORK/out/$_part
     as_server mkdir -p "$_out"
+    # A test before this one may have crashed the server.
+    for _i in 1 2 3 4 5 6 7 8 9 10; do "$BINDIR/pg_isready" -q && break; sleep 1; done
     [ -x "$_prog" ] || { say "    no $_prog"; count 0 1; return; }
     _rc=0
     (cd "$_out" && as_server env PATH="$PATH" PGHOST="$PGHOST" PGPORT="$PGPORT" PGUSER="$PGUSER" \
