@@ -41,7 +41,7 @@ WITH heard AS (
        LEFT JOIN tracer.asset s ON s.asset_id = i.suspect_id
        JOIN tracer.evidence_row v
          ON v.incident_id = i.incident_id
-        AND v.asset = coalesce(s.name, k.asset, '')
+        AND v.asset = coalesce(s.name, k.asset, '(no asset)')
        LEFT JOIN tracer.change c ON v.fact = 'change' AND c.change_id = v.ref
        LEFT JOIN tracer.alert a ON v.fact = 'message' AND a.alert_id = v.ref
       WHERE i.incident_id = incident_category.incident
@@ -254,6 +254,7 @@ SELECT v.incident_id,
                                   ELSE 'explained by ' || coalesce(xk.asset, 'another failure') || ', which failed upstream' END
        WHEN 'coverage' THEN CASE WHEN v.num < v.num2 THEN v.num || ' of the ' || v.num2 || ' other failures descend from it'
                                  WHEN v.num2 = 1 THEN 'the one other failure descends from it'
+                                 WHEN v.num2 = 2 THEN 'both other failures descend from it'
                                  ELSE 'all ' || v.num2 || ' other failures descend from it' END
        WHEN 'first' THEN 'began first' || coalesce(', ' || tracer.span(v.num) || ' before the next', '')
        WHEN 'late' THEN 'began ' || tracer.span(v.num) || ' after the incident did'
@@ -299,7 +300,7 @@ SELECT w.incident_id,
        w.asset,
        (SELECT t.owner FROM tracer.asset t WHERE t.name = w.asset) AS owner,
        w.score,
-       (SELECT coalesce(nullif(w.asset, ''), 'an alert without asset') || ': '
+       (SELECT w.asset || ': '
                || string_agg(b.detail, '; ' ORDER BY b.fact <> 'change', abs(b.weight) DESC, b.detail COLLATE "C")
           FROM (SELECT v.fact, v.weight, v.detail
                   FROM (SELECT e.fact, e.weight, e.detail,

@@ -163,7 +163,7 @@ BEGIN
             'runbook_url', root.runbook_url,
             'alert_description', root_alert.description, 'alert_url', root_alert.url,
             'why', (SELECT c.why FROM tracer.root_causes c
-                     WHERE c.incident_id = number AND c.asset = coalesce(i.origin_asset, ''))));
+                     WHERE c.incident_id = number AND c.asset = coalesce(i.origin_asset, '(no asset)'))));
 
     -- Candidates with their evidence.
     SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.rank), '[]') INTO part

@@ -122,7 +122,7 @@ BEGIN
     SELECT array_agg('- **Guide:** ' || tracer.md_link(d.value ->> 'asset', d.value ->> 'url') ORDER BY d.n) INTO more
       FROM jsonb_array_elements(facts -> 'runbooks') WITH ORDINALITY AS d (value, n);
     lines := lines || more || ''::text || '## Evidence'::text || ''::text;
-    SELECT array_agg('- ' || tracer.md_code(coalesce(nullif(c.value ->> 'asset', ''), '(no asset)')) || ' scores ' || (c.value ->> 'score')
+    SELECT array_agg('- ' || tracer.md_code(c.value ->> 'asset') || ' scores ' || (c.value ->> 'score')
                      || coalesce((SELECT string_agg(E'\n  - ' || to_char((e.value ->> 'weight')::numeric, 'FMS990.00') || ' ' || (e.value ->> 'kind') || ': '
                                            || CASE WHEN e.value ->> 'url' IS NULL THEN tracer.md_words(e.value ->> 'detail')
                                                    ELSE tracer.md_link(e.value ->> 'detail', e.value ->> 'url') END, '' ORDER BY e.n)

@@ -104,9 +104,9 @@ BEGIN
         SELECT array_agg('  ' || lpad(to_char((e.value ->> 'weight')::numeric, 'FMS990.00'), 6) || '  ' || rpad(e.value ->> 'kind', 11) || '  '
                          || tracer.wrap(tracer.one_line(e.value ->> 'detail', 300), width, 23) ORDER BY e.n) INTO more
           FROM jsonb_array_elements(row -> 'evidence') WITH ORDINALITY AS e (value, n);
-        lines := lines || ''::text || ('EVIDENCE for ' || tracer.one_line(coalesce(nullif(row ->> 'asset', ''), 'the alert'), 70) || ', score ' || (row ->> 'score')) || more;
+        lines := lines || ''::text || ('EVIDENCE for ' || tracer.one_line(row ->> 'asset', 70) || ', score ' || (row ->> 'score')) || more;
     END LOOP;
-    SELECT array_agg('  ' || lpad(c.value ->> 'score', 6) || '  ' || tracer.one_line(coalesce(nullif(c.value ->> 'why', ''), c.value ->> 'asset'), width - 10) ORDER BY c.n) INTO more
+    SELECT array_agg('  ' || lpad(c.value ->> 'score', 6) || '  ' || tracer.one_line(coalesce(c.value ->> 'why', c.value ->> 'asset'), width - 10) ORDER BY c.n) INTO more
       FROM jsonb_array_elements(facts -> 'candidates') WITH ORDINALITY AS c (value, n)
      WHERE (c.value ->> 'rank')::int BETWEEN 2 AND 4
        AND (c.value ->> 'score')::numeric > 0;
