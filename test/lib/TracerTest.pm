@@ -9,12 +9,14 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(new_node new_database cascades insert_alerts declare_cascades
-  partition unplaced correlate_all shuffled random_lineage_sql random_alerts_sql quoted top);
+  partition unplaced correlate_all shuffled random_lineage_sql random_alerts_sql quoted top
+  client finish_client);
 
 # Root of the source tree.
 sub top { return $ENV{TRACER_TOP} // '.'; }
@@ -134,6 +136,37 @@ sub correlate_all
 
 	while ((my $n = $node->safe_psql($db, 'SELECT tracer.correlate()')) > 0) { $total += $n; }
 	return $total;
+}
+
+# Starts psql on a script of its own, beside us. Files, not pipes, so that it
+# runs without anybody pumping.
+my $clients = 0;
+
+sub client
+{
+	my ($node, $db, $name, $sql, $application) = @_;
+	my $base = PostgreSQL::Test::Utils::tempdir() . '/client' . ++$clients;
+	my $connstr = $node->connstr($db) . ($application ? " application_name=$application" : '');
+
+	append_to_file("$base.sql", $sql);
+	return {
+		name => $name,
+		base => $base,
+		run => IPC::Run::start(
+			[ 'psql', '-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$base.sql", $connstr ],
+			'<', '/dev/null', '>', "$base.out", '2>', "$base.err")
+	};
+}
+
+# Waits for it; what it said is then in out and err.
+sub finish_client
+{
+	my ($c) = @_;
+
+	$c->{run}->finish;
+	$c->{out} = slurp_file("$c->{base}.out");
+	$c->{err} = slurp_file("$c->{base}.err");
+	return;
 }
 
 sub partition

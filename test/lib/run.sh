@@ -68,7 +68,7 @@ regress() {
     grep -E '^(ok|not ok|test |# (could|failed)|.*(FATAL|PANIC|server closed))' "$_out.log" | sed 's/^/    /'
     if [ $_rc != 0 ]; then
         if [ -f "$_out/regression.diffs" ]; then
-            head -c 60000 "$_out/regression.diffs"
+            head -c 30000 "$_out/regression.diffs"; echo
             cp "$_out/regression.diffs" "$_out.diffs"; keep_log "$_out.diffs"
         else
             cat "$_out.log"

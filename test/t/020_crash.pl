@@ -3,7 +3,6 @@
 use strict;
 use warnings;
 
-use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -28,11 +27,7 @@ my $mid = 0;
 
 foreach my $round (1 .. 6)
 {
-	my ($in, $out, $err) = ($script, '', '');
-	my $client = IPC::Run::start(
-		[ 'psql', '-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', $node->connstr('killed') . ' application_name=victim' ],
-		'<', \$in, '>', \$out, '2>', \$err,
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	my $client = client($node, 'killed', 'victim', $script, 'victim');
 
 	my $pid = '';
 	foreach (1 .. 1000)
@@ -45,8 +40,8 @@ foreach my $round (1 .. 6)
 	# Each round dies a little later, so that different phases are hit.
 	usleep(15_000 * $round * $round);
 	if ($pid ne '' && kill('KILL', $pid)) { $kills++; }
-	$client->finish;
-	$mid++ if $err =~ /server closed the connection|terminating connection|connection to server was lost/;
+	finish_client($client);
+	$mid++ if $client->{err} =~ /server closed the connection|terminating connection|connection to server was lost/;
 
 	ok($node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()'), "round $round: the server is back");
 	is($node->safe_psql('killed', 'SELECT count(*) FROM tracer.alert'), $alerts, "round $round: every alert is there");

@@ -5,7 +5,6 @@
 use strict;
 use warnings;
 
-use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -25,18 +24,6 @@ $node->safe_psql('postgres', 'CREATE DATABASE elsewhere');
 my $idle = $node->background_psql('elsewhere');
 $idle->query_safe('BEGIN');
 $idle->query_safe('SELECT pg_current_xact_id()');
-
-sub client
-{
-	my ($name, $db, $sql) = @_;
-	my $c = { name => $name, in => $sql, out => '', err => '' };
-
-	$c->{run} = IPC::Run::start(
-		[ 'psql', '-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', $node->connstr($db) ],
-		'<', \$c->{in}, '>', \$c->{out}, '2>', \$c->{err},
-		IPC::Run::timeout(3 * $PostgreSQL::Test::Utils::timeout_default));
-	return $c;
-}
 
 # What one writer does: short transactions that commit, roll back, or are
 # prepared and finished later, out of order.
@@ -78,13 +65,13 @@ sub writer_sql
 	return join("\n", @sql) . "\n";
 }
 
-my @writers = map { client("writer $_", 'busy', writer_sql($_)) } 1 .. 4;
+my @writers = map { client($node, 'busy', "writer $_", writer_sql($_)) } 1 .. 4;
 my @correlators =
-  map { client("correlator $_", 'busy', "SELECT tracer.correlate(); SELECT pg_sleep(0.03);\n" x 120) } 1 .. 2;
+  map { client($node, 'busy', "correlator $_", "SELECT tracer.correlate(); SELECT pg_sleep(0.03);\n" x 120) } 1 .. 2;
 
 foreach my $c (@writers, @correlators)
 {
-	$c->{run}->finish;
+	finish_client($c);
 	is($c->{err}, '', "$c->{name} met no error");
 }
 
