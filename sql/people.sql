@@ -179,7 +179,8 @@ SELECT tracer.resolve(:declared);
 SELECT incident_id = :declared AS this, status FROM tracer.incidents WHERE title = 'Totals are wrong' ORDER BY 1;
 -- A cause that no alert told of.
 SELECT tracer.confirm(:again, 'billing');
-SELECT origin_asset, suspect FROM tracer.incidents WHERE incident_id = :again;
+SELECT origin_asset, root_asset, suspect FROM tracer.incidents WHERE incident_id = :again;
+SELECT line FROM string_to_table(tracer.report(:again), E'\n') AS line WHERE line ~ '^Cause';
 -- Below something that fails now, it belongs to that.
 INSERT INTO tracer.alert (asset, title, source) VALUES ('orders', 'orders is late', 'airflow');
 SELECT tracer.declare('Forecast is empty', asset => 'forecast') AS part \gset

@@ -296,6 +296,7 @@ DECLARE
     place  text := tracer.canonical(root_asset);
     actor  text := coalesce(nullif(by, ''), session_user);
     anchor bigint;
+    named  text;
 BEGIN
     SELECT e.first_alert_id INTO anchor
       FROM tracer.episode e
@@ -305,7 +306,8 @@ BEGIN
      ORDER BY e.started_at, k.source COLLATE "C", k.dedup_key COLLATE "C"
      LIMIT 1;
     IF NOT FOUND THEN
-        -- A cause without an alert of its own: hang it over the present origin.
+        -- A cause without an alert of its own: the grouping stays, the name goes
+        -- to the incident that holds the present origin.
         IF NOT EXISTS (SELECT FROM tracer.asset t WHERE t.name = place) THEN
             RAISE EXCEPTION 'asset "%" does not exist', coalesce(root_asset, 'NULL')
                 USING ERRCODE = 'undefined_object',
@@ -315,9 +317,10 @@ BEGIN
           FROM tracer.incident i
           JOIN tracer.episode e ON e.episode_id = i.origin_id
          WHERE i.incident_id = number;
+        named := place;
     END IF;
     INSERT INTO tracer.decision (kind, alert_id, root_asset, decided_by)
-    VALUES ('root', anchor, place, actor);
+    VALUES ('root', anchor, named, actor);
     PERFORM tracer.regroup(ARRAY[anchor]);
     PERFORM tracer.record_event(tracer.live_incident(number), 'confirmed', actor,
                                 format('root cause confirmed: %s', place));
