@@ -1,6 +1,7 @@
 -- Who may do what: nobody anything, until tracer.grant_access() says so.
 SET TIME ZONE 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 \set SHOW_CONTEXT never
 CREATE EXTENSION tracer;
 

@@ -1,6 +1,7 @@
 -- The doctor: each finding appears when there is cause, and goes when it is mended.
 SET TIME ZONE 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on

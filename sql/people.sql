@@ -1,6 +1,7 @@
 -- What people do to incidents, and what the views then say.
 SET TIME ZONE 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 \set SHOW_CONTEXT never
 CREATE EXTENSION tracer;
 

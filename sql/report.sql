@@ -2,6 +2,7 @@
 -- or a person's break it.
 SET TIME ZONE 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
@@ -215,6 +216,7 @@ DROP EXTENSION tracer;
 \c -
 SET TIME ZONE 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 CREATE EXTENSION tracer;
 \getenv source PG_ABS_SRCDIR
 \set data :source /test/data/cascades
