@@ -28,11 +28,11 @@ REGRESS_OPTS  = --inputdir=. --outputdir=tmp_check
 ISOLATION     = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=tmp_check/isolation
 
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -Isrc -MMD -MP
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
-EXTRA_CLEAN = tracer--*.sql tmp_check build dist
+EXTRA_CLEAN = tracer--*.sql tmp_check build dist $(OBJS:.o=.d)
 
 # `help` is the first target of ours, but the build stays the default goal.
 .DEFAULT_GOAL = all

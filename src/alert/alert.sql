@@ -114,3 +114,18 @@ COMMENT ON COLUMN tracer.metric.asset IS 'Name or alias of the asset.';
 COMMENT ON COLUMN tracer.metric.name IS 'Name of the series, such as row_count.';
 COMMENT ON COLUMN tracer.metric.ts IS 'Time of the point.';
 COMMENT ON COLUMN tracer.metric.value IS 'Its value; NULL: measured and missing.';
+
+-- Rows that logical replication applies bring the publisher's transaction ids:
+-- they get this server's, so that the next pass finds them.
+CREATE FUNCTION tracer.stamp_xid() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.xid := pg_current_xact_id();
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER stamp_xid BEFORE INSERT ON tracer.alert FOR EACH ROW EXECUTE FUNCTION tracer.stamp_xid();
+CREATE TRIGGER stamp_xid BEFORE INSERT ON tracer.change FOR EACH ROW EXECUTE FUNCTION tracer.stamp_xid();
+ALTER TABLE tracer.alert ENABLE REPLICA TRIGGER stamp_xid;
+ALTER TABLE tracer.change ENABLE REPLICA TRIGGER stamp_xid;

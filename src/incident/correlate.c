@@ -46,6 +46,9 @@ PG_FUNCTION_INFO_V1(tracer_backtest);
 #define LOCK_HIGH 0x74726163
 #define LOCK_LOW 0x6572
 
+/* A snapshot to which every transaction is still to come. */
+#define SEEN_NOTHING "1:1:"
+
 static void
 forbid_old_snapshots(const char *function)
 {
@@ -92,6 +95,23 @@ begin_pass(Datum overrides)
 }
 
 /* ---- what else has changed ------------------------------------------------------- */
+
+/*
+ * Rows that a dump brought from another cluster carry its transaction ids.
+ * Those ahead of ours would look new in every pass to come.
+ */
+static void
+adopt_foreign_rows(void)
+{
+	static Statement st[] = {
+		{"UPDATE tracer.alert SET xid = pg_current_xact_id() WHERE xid > pg_current_xact_id()"},
+		{"UPDATE tracer.change SET xid = pg_current_xact_id() WHERE xid > pg_current_xact_id()"},
+		{"UPDATE tracer.identity_log SET xid = pg_current_xact_id() WHERE xid > pg_current_xact_id()"},
+	};
+
+	for (int i = 0; i < lengthof(st); i++)
+		query(&st[i], 0, NULL, NULL, NULL);
+}
 
 typedef struct News
 {
@@ -308,12 +328,18 @@ static void
 dirty_keys(Pass *p, const Column *keys)
 {
 	int64		young = young_from(p);
+	HASHCTL		ctl = {.keysize = sizeof(int64), .entrysize = sizeof(int64), .hcxt = p->context};
+	HTAB	   *ids;
 
+	if (keys->n == 0)
+		return;
+	ids = hash_create("tracer renamed keys", keys->n, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	for (int k = 0; k < keys->n; k++)
-		for (int32 i = 0; i < p->nepisodes; i++)
-			if (p->keys[p->pe[i].key].id == DatumGetInt64(keys->values[k]) &&
-				p->ce[i].start >= young)
-				p->ce[i].dirty = true;
+		hash_search(ids, &keys->values[k], HASH_ENTER, NULL);
+	for (int32 i = 0; i < p->nepisodes; i++)
+		if (p->ce[i].start >= young &&
+			hash_search(ids, &p->keys[p->pe[i].key].id, HASH_FIND, NULL) != NULL)
+			p->ce[i].dirty = true;
 }
 
 /* ---- the pass ------------------------------------------------------------------------ */
@@ -409,11 +435,13 @@ run_pass(Pass *p, const News *news)
 
 	fold_keys(p);
 	for (int i = 0; i < p->unplaced.n; i++)
-		for (int32 a = 0; a < p->nalerts; a++)
-			if (p->alerts[a].id == DatumGetInt64(p->unplaced.values[i]) &&
-				p->alerts[a].episode != CASCADE_NONE &&
-				DatumGetInt64(p->unplaced_incidents.values[i]) != 0)
-				pass_add_claim(p, DatumGetInt64(p->unplaced_incidents.values[i]), p->alerts[a].episode);
+	{
+		int64		incident = DatumGetInt64(p->unplaced_incidents.values[i]);
+		int32		a = pass_find_alert(p, DatumGetInt64(p->unplaced.values[i]));
+
+		if (incident != 0 && a >= 0 && p->alerts[a].episode != CASCADE_NONE)
+			pass_add_claim(p, incident, p->alerts[a].episode);
+	}
 	pass_drop_gone(p);
 	find_watermark(p);
 
@@ -493,7 +521,8 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 	column_init(&p->unplaced_incidents, INT8OID);
 	column_init(&p->moved_keys, INT8OID);
 	column_init(&p->renamed_keys, INT8OID);
-	load_state(p);
+	if (!load_state(p))
+		adopt_foreign_rows();
 	news = look_for_news(p, &seen_now);
 	if (news.names)
 		reidentify(p);
@@ -522,7 +551,7 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 		rank_incidents(p);
 		save_pass(p);
 		/* only a pass that took everything has seen everything */
-		save_state(p, taken < max_alerts || p->seen == NULL || p->first ? seen_now : p->seen);
+		save_state(p, taken < max_alerts ? seen_now : p->first ? SEEN_NOTHING : p->seen);
 	}
 	SPI_finish();
 	return taken;

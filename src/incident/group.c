@@ -297,7 +297,7 @@ load_affected(Pass *p)
 	int64	   *number;
 
 	if (p->dry)
-		return;
+		return;					/* nothing is stored */
 	column_init(&numbers, INT8OID);
 	hash_seq_init(&seq, p->affected);
 	while ((number = hash_seq_search(&seq)) != NULL)

@@ -220,6 +220,31 @@ pass_place(Pass *p, int32 key)
 	return k->place = p->nplaces++;
 }
 
+/*
+ * The alert of that id, or -1. Few passes ask, so the index is built by the
+ * first question and grows with the next.
+ */
+int32
+pass_find_alert(Pass *p, int64 id)
+{
+	int64	   *entry;
+
+	if (p->alert_index == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(int64), .entrysize = 2 * sizeof(int64), .hcxt = p->context};
+
+		p->alert_index = hash_create("tracer alerts", Max(p->nalerts, 64), &ctl,
+									 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	for (; p->nindexed < p->nalerts; p->nindexed++)
+	{
+		entry = hash_search(p->alert_index, &p->alerts[p->nindexed].id, HASH_ENTER, NULL);
+		entry[1] = p->nindexed;
+	}
+	entry = hash_search(p->alert_index, &id, HASH_FIND, NULL);
+	return entry ? (int32) entry[1] : -1;
+}
+
 static int
 compare_strings(const char *a, const char *b)
 {

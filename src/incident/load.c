@@ -461,13 +461,10 @@ load_decisions(Pass *p)
 		d->root_asset = row_int64(row, desc, 6, 0);
 
 		/* an alert of this very pass has moved, or has no placement yet */
-		for (int32 a = 0; a < p->nalerts; a++)
-		{
-			if (p->alerts[a].id == alert)
-				d->episode = p->alerts[a].episode;
-			if (other != 0 && p->alerts[a].id == other)
-				d->other = p->alerts[a].episode;
-		}
+		if (pass_find_alert(p, alert) >= 0)
+			d->episode = p->alerts[pass_find_alert(p, alert)].episode;
+		if (other != 0 && pass_find_alert(p, other) >= 0)
+			d->other = p->alerts[pass_find_alert(p, other)].episode;
 		if (d->episode != CASCADE_NONE && !p->pe[d->episode].gone)
 			p->ndecisions++;
 	}

@@ -219,6 +219,8 @@ typedef struct Pass
 	PassAlert  *alerts;
 	int32		nalerts,
 				maxalerts;
+	HTAB	   *alert_index;	/* id -> index; built by pass_find_alert */
+	int32		nindexed;
 
 	CascadeEpisode *ce;
 	PassEpisode *pe;
@@ -268,6 +270,7 @@ extern int32 pass_run(Pass *p, const char *run_id);
 extern uint32 pass_place(Pass *p, int32 key);
 extern void pass_source_quiet(Pass *p, const char *source, int64 quiet_after);
 extern void pass_rank_keys(Pass *p);
+extern int32 pass_find_alert(Pass *p, int64 id);
 
 /* ---- take.c ---------------------------------------------------------------- */
 extern int64 take_alerts(Pass *p, int64 max_alerts);

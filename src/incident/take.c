@@ -243,14 +243,8 @@ take_unplaced(Pass *p)
 	/* those that the snapshot shows as new have been taken already */
 	column_init(&ids, INT8OID);
 	for (int i = 0; i < p->unplaced.n; i++)
-	{
-		bool		taken = false;
-
-		for (int32 a = 0; a < p->nalerts && !taken; a++)
-			taken = p->alerts[a].id == DatumGetInt64(p->unplaced.values[i]);
-		if (!taken)
+		if (pass_find_alert(p, DatumGetInt64(p->unplaced.values[i])) < 0)
 			column_int64(&ids, DatumGetInt64(p->unplaced.values[i]));
-	}
 	if (ids.n > 0)
 		query_columns(&st, &ids, 1, take_row, p);
 }

@@ -12,7 +12,7 @@
 
 #include "lineage/graph.h"
 
-/* A pair of assets whose lineage changed; upstream < 0: too many to list. */
+/* A pair of assets whose lineage changed. */
 typedef struct LineagePair
 {
 	int64		upstream;

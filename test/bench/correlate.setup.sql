@@ -28,7 +28,7 @@ CREATE UNIQUE INDEX ON bench.numbered (n);
 CREATE TABLE bench.failure AS
 SELECT 0 AS hop, n.upstream AS asset, timestamptz '2026-01-01' + o.t * interval '30 days' AS at, o.i AS origin
   FROM (SELECT i, 1 + floor(random() * (SELECT count(*) FROM bench.numbered))::bigint AS n, random() AS t
-          FROM generate_series(1, 8000) i) o JOIN bench.numbered n USING (n);
+          FROM generate_series(1, 6000) i) o JOIN bench.numbered n USING (n);
 INSERT INTO bench.failure
 SELECT 1, downstream, at + (2 + random() * 20) * interval '1 minute', origin
   FROM (SELECT f.*, e.downstream, row_number() OVER (PARTITION BY f.origin ORDER BY hashtext(e.downstream || f.origin)) AS nth

@@ -1,8 +1,9 @@
 #!/bin/bash
 # run.sh: what tracer costs, side by side with what a user would otherwise write.
 #
-#   WORK=name   one row: closure_count closure_rows traversal one_edge cold_small
-#               session bursts alert_copy alert_insert correlate memory
+#   WORK=name   one row, or several in quotes: closure_count closure_rows
+#               traversal one_edge cold_small memory session bursts alert_copy
+#               alert_insert correlate
 #   PAIRS=n     pairs of runs for a ratio (default: by how long the work takes)
 #   OUT=file    write the table there, too
 #   PG_CONFIG   which PostgreSQL
@@ -17,10 +18,13 @@
 
 ONLY=$WORK
 unset WORK
-case $ONLY in
-    ''|closure_count|closure_rows|traversal|one_edge|cold_small|session|bursts|alert_copy|alert_insert|correlate|memory) ;;
-    *) echo "no such row: WORK=$ONLY (see the head of test/bench/run.sh)" >&2; exit 2 ;;
-esac
+ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate "
+for _w in $ONLY; do
+    case $ROWS_KNOWN in
+        *" $_w "*) ;;
+        *) echo "no such row: WORK=$_w (there are:$ROWS_KNOWN)" >&2; exit 2 ;;
+    esac
+done
 
 TOP=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$TOP/test/lib/common.sh"
@@ -39,7 +43,9 @@ NOTES=$WORK/out/notes
 
 wanted() { # wanted NAME...: is one of these rows asked for?
     [ -z "$ONLY" ] && return 0
-    for _w in "$@"; do [ "$_w" = "$ONLY" ] && return 0; done
+    for _w in "$@"; do
+        case " $ONLY " in *" $_w "*) return 0 ;; esac
+    done
     return 1
 }
 
@@ -103,7 +109,7 @@ slower() { # slower TEXT REACH: ours / theirs may reach it
 absent() { row "$1" - - - "-" "skipped"; }
 
 # ---------------------------------------------------------------- the graph
-if wanted closure_count closure_rows traversal one_edge cold_small memory; then
+if wanted closure_count closure_rows one_edge cold_small memory; then
     database bench_graph
     if ! has bench_graph upstream_count upstream link lineage_cache; then
         absent "closures (no lineage functions)"
@@ -118,36 +124,10 @@ if wanted closure_count closure_rows traversal one_edge cold_small memory; then
         read -r SMALL_ID SMALL SMALL_SIZE <<< "$(pick small)"
         step "closures of $BIG_SIZE, $ROWS_SIZE and $SMALL_SIZE assets"
 
-        if wanted closure_count traversal; then
-            pairs bench_graph closure_count 7 -v asset="$BIG" -v asset_id="$BIG_ID" &&
-                faster "closure of $BIG_SIZE counted, warm" 80
-            COUNT_MS=$OURS
-        fi
+        wanted closure_count && pairs bench_graph closure_count 7 -v asset="$BIG" -v asset_id="$BIG_ID" &&
+            faster "closure of $BIG_SIZE counted, warm" 80
         wanted closure_rows && pairs bench_graph closure_rows 15 -v asset="$ROWS" -v asset_id="$ROWS_ID" &&
             faster "closure of $ROWS_SIZE as rows with names" 10
-
-        if wanted traversal; then
-            if [ -f "$BENCH/kernel_bfs.c" ] && [ -n "$COUNT_MS" ]; then
-                # The bare kernel on the same edges: arguments are a file of
-                # "upstream downstream" lines and the asset to start from; the
-                # last "N ms" that it prints is its time.
-                q bench_graph -c "\\copy (SELECT upstream, downstream FROM bench.edge) TO '$WORK/out/edges' WITH (DELIMITER ' ')"
-                ${CC:-cc} -O2 -I"$WORK/src/src" -o "$WORK/out/kernel_bfs" "$BENCH/kernel_bfs.c" 2>"$WORK/out/kernel.log" ||
-                    ${CC:-cc} -O2 -DTRACER_STANDALONE -I"$WORK/src/src" -I"$WORK/src/test/fuzz" -o "$WORK/out/kernel_bfs" \
-                        "$BENCH/kernel_bfs.c" "$WORK"/src/src/lineage/{graph,traverse,subgraph}.c "$WORK"/src/test/fuzz/pure_standalone.c \
-                        2>>"$WORK/out/kernel.log" || cat "$WORK/out/kernel.log" >&2
-                KERNEL=$("$WORK/out/kernel_bfs" "$WORK/out/edges" "$BIG_ID" 2>&1 | tee /dev/stderr |
-                    grep -oE '[0-9.]+ *ms' | tail -1 | tr -d ' ms')
-                if [ -n "$KERNEL" ]; then
-                    OURS=$COUNT_MS THEIRS=$KERNEL
-                    slower "the same against the bare C kernel" 1.5
-                else
-                    absent "the same against the bare C kernel"
-                fi
-            else
-                absent "the same against the bare C kernel"
-            fi
-        fi
 
         wanted one_edge && pairs bench_graph one_edge 7 -v asset="$BIG" &&
             faster "first call after one edge, against a rebuild" 50
@@ -161,6 +141,28 @@ if wanted closure_count closure_rows traversal one_edge cold_small memory; then
                 "$(calc '%.2f' "$BYTES / (12 * $EDGES + 24 * $NODES)")" "<= 1" \
                 "$(calc '%s' "($BYTES <= 12 * $EDGES + 24 * $NODES) ? \"met\" : \"missed\"")"
             echo "Memory: $(calc '%.2f' "$BYTES / $EDGES") bytes for each edge, nodes included; theirs is 12 for each edge and 24 for each node." >> "$NOTES"
+        fi
+    fi
+fi
+
+# ------------------------------------------------------------- the bare kernel
+# kernel_bfs makes a graph of the same size and walks it twice: with nothing but
+# arrays and a bitmap, and with the graph that backends cache.
+if wanted traversal; then
+    if [ ! -f "$BENCH/kernel_bfs.c" ]; then
+        absent "traversal alone"
+    else
+        step "the traversal alone"
+        ${CC:-cc} -O2 -DTRACER_STANDALONE -I"$WORK/src/src" -I"$WORK/src/test/fuzz" -o "$WORK/out/kernel_bfs" \
+            "$BENCH/kernel_bfs.c" "$WORK"/src/src/lineage/{graph,traverse}.c "$WORK/src/test/fuzz/pure_standalone.c" ||
+            die "kernel_bfs.c does not compile"
+        for ((i = 0; i < ${PAIRS:-5}; i++)); do "$WORK/out/kernel_bfs" 1000000 4000000; done > "$WORK/out/kernel.times"
+        OURS=$(sed -n 's/^graph_reach *\([0-9.]*\) ms.*/\1/p' "$WORK/out/kernel.times" | median)
+        THEIRS=$(sed -n 's/^bare kernel *\([0-9.]*\) ms.*/\1/p' "$WORK/out/kernel.times" | median)
+        if [ -n "$OURS" ] && [ -n "$THEIRS" ]; then
+            slower "traversal of $(sed -n 's/^graph_reach.* \([0-9]*\) reached.*/\1/p' "$WORK/out/kernel.times" | head -1), against the bare kernel" 1.5
+        else
+            row "traversal alone" - - - - failed
         fi
     fi
 fi

@@ -7,9 +7,9 @@
  * can be looked at afterwards, in the words of the page. Clarity is all that
  * counts here; it is quadratic and meant for scenarios of a few dozen alerts.
  *
- * Conventions: times and spans are bigint microseconds; assets are names;
- * every asset is represented by its component, the bytewise smallest name in
- * its lineage cycle (its own name where it is in none).
+ * Conventions: times and spans are bigint microseconds; assets are names; comp
+ * is what stands for a lineage cycle, the bytewise smallest name in it (the
+ * asset's own name where it is in none).
  */
 CREATE SCHEMA oracle;
 
@@ -43,14 +43,16 @@ $$;
 
 -- Lineage ---------------------------------------------------------------------
 
--- Edges between assets, and each asset's component.
+-- Edges between assets, one per pair, none from an asset to itself; runs only if
+-- every row of the pair is and the two are in no cycle. And each asset's component.
 CREATE UNLOGGED TABLE oracle.raw_edge (u text COLLATE "C", d text COLLATE "C", runs boolean, lag bigint);
 CREATE UNLOGGED TABLE oracle.component (asset text COLLATE "C" PRIMARY KEY, comp text COLLATE "C");
--- Edges between components, one per pair; runs only if every row between them is.
-CREATE UNLOGGED TABLE oracle.edge (u text COLLATE "C", d text COLLATE "C", runs boolean, lag bigint);
+-- Edges between components, one per pair.
+CREATE UNLOGGED TABLE oracle.edge (u text COLLATE "C", d text COLLATE "C", lag bigint);
 -- Proper ancestors: hops of a shortest path and the largest lag along those.
 CREATE UNLOGGED TABLE oracle.above (a text COLLATE "C", d text COLLATE "C", hops int, lag bigint);
--- Runners, what they reach along `runs` edges alone, and in how many of them.
+-- Runners, what they reach along `runs` edges alone, and in how many of them: assets,
+-- not components.
 CREATE UNLOGGED TABLE oracle.closure (r text COLLATE "C", c text COLLATE "C", hops int);
 -- a leads to R! in the widened lineage.
 CREATE UNLOGGED TABLE oracle.leads (a text COLLATE "C", r text COLLATE "C");
@@ -61,11 +63,13 @@ BEGIN
     DELETE FROM oracle.above; DELETE FROM oracle.closure; DELETE FROM oracle.leads;
 
     INSERT INTO oracle.raw_edge
-    SELECT u.name, d.name, l.kind = 'runs',
-           coalesce(ceil(oracle.us(l.lag) / 1000000.0) * 1000000, 0)
+    SELECT u.name, d.name, bool_and(l.kind = 'runs'),
+           max(coalesce(ceil(oracle.us(l.lag) / 1000000.0) * 1000000, 0))
       FROM tracer.lineage l
       JOIN tracer.asset u ON u.asset_id = l.upstream
-      JOIN tracer.asset d ON d.asset_id = l.downstream;
+      JOIN tracer.asset d ON d.asset_id = l.downstream
+     WHERE l.upstream <> l.downstream
+     GROUP BY 1, 2;
 
     WITH RECURSIVE reach(a, b) AS (
         SELECT u, d FROM oracle.raw_edge
@@ -77,8 +81,12 @@ BEGIN
                            WHERE x.a = s.name))
       FROM tracer.asset s;
 
+    UPDATE oracle.raw_edge SET runs = false
+      FROM oracle.component cu, oracle.component cd
+     WHERE cu.asset = u AND cd.asset = d AND cu.comp = cd.comp;
+
     INSERT INTO oracle.edge
-    SELECT cu.comp, cd.comp, bool_and(runs), max(lag)
+    SELECT cu.comp, cd.comp, max(lag)
       FROM oracle.raw_edge
       JOIN oracle.component cu ON cu.asset = u
       JOIN oracle.component cd ON cd.asset = d
@@ -98,27 +106,27 @@ BEGIN
     END LOOP;
     UPDATE oracle.above SET lag = least(lag, oracle.span('max_incident_age'));
 
-    INSERT INTO oracle.closure SELECT u, d, 1 FROM oracle.edge WHERE runs;
+    INSERT INTO oracle.closure SELECT u, d, 1 FROM oracle.raw_edge WHERE runs;
     FOR n IN 1 .. 1000 LOOP
         INSERT INTO oracle.closure
         SELECT DISTINCT p.r, e.d, n + 1
-          FROM oracle.closure p JOIN oracle.edge e ON e.u = p.c AND e.runs
+          FROM oracle.closure p JOIN oracle.raw_edge e ON e.u = p.c AND e.runs
          WHERE p.hops = n
            AND NOT EXISTS (SELECT FROM oracle.closure o WHERE o.r = p.r AND o.c = e.d);
         EXIT WHEN NOT FOUND;
     END LOOP;
 
-    -- R! is written as the pair (R, true), an ordinary component as (c, false).
+    -- R! is written as the pair (R, true), an ordinary asset as (c, false).
     WITH RECURSIVE
-    runner AS (SELECT DISTINCT u AS r FROM oracle.edge WHERE runs),
+    runner AS (SELECT DISTINCT u AS r FROM oracle.raw_edge WHERE runs),
     inside AS (SELECT r, r AS c FROM runner UNION SELECT r, c FROM oracle.closure),
     wide(u, ux, d, dx) AS (
-        SELECT u, false, d, false FROM oracle.edge
+        SELECT u, false, d, false FROM oracle.raw_edge
         UNION SELECT r, false, r, true FROM runner
-        UNION SELECT d, false, u, true FROM oracle.edge WHERE runs
-        UNION SELECT d, true, u, true FROM oracle.edge JOIN runner ON r = d WHERE runs
+        UNION SELECT d, false, u, true FROM oracle.raw_edge WHERE runs
+        UNION SELECT d, true, u, true FROM oracle.raw_edge JOIN runner ON r = d WHERE runs
         UNION SELECT i.r, true, e.d, false
-                FROM inside i JOIN oracle.edge e ON e.u = i.c
+                FROM inside i JOIN oracle.raw_edge e ON e.u = i.c
                WHERE NOT EXISTS (SELECT FROM inside o WHERE o.r = i.r AND o.c = e.d)),
     reach(a, x, xx) AS (
         SELECT u, d, dx FROM wide WHERE NOT ux
@@ -243,8 +251,8 @@ CREATE FUNCTION oracle.wrap_runners() RETURNS void LANGUAGE sql AS $$
     SELECT m.ep, r.ep, c.hops,
            m.severity > 'info' AND (m.severity >= 'error' OR m.severity >= r.severity)
       FROM oracle.closure c
-      JOIN oracle.episode m ON m.comp = c.c
-      JOIN oracle.episode r ON r.comp = c.r
+      JOIN oracle.episode m ON m.asset = c.c
+      JOIN oracle.episode r ON r.asset = c.r
      WHERE abs(m.t - r.t) <= oracle.span('max_incident_age')
        AND CASE WHEN m.runs = '{}' OR r.runs = '{}'
                 THEN m.t BETWEEN r.t - oracle.span('horizon') AND r.t
@@ -266,16 +274,15 @@ CREATE FUNCTION oracle.find_candidates() RETURNS void LANGUAGE sql AS $$
           JOIN oracle.episode p ON p.comp = a.a
           JOIN oracle.episode e ON e.comp = a.d
          WHERE e.t >= p.t - oracle.span('detection_lag')
-           AND NOT EXISTS (SELECT FROM oracle.within w WHERE w.m = e.ep AND w.r = p.ep)
            AND (NOT p.wrapped
-                OR NOT EXISTS (SELECT FROM oracle.closure c WHERE c.r = p.comp AND c.c = e.comp)
-                   AND NOT EXISTS (SELECT FROM oracle.leads l WHERE l.a = e.comp AND l.r = p.comp))
+                OR NOT EXISTS (SELECT FROM oracle.closure c WHERE c.r = p.asset AND c.c = e.asset)
+                   AND NOT EXISTS (SELECT FROM oracle.leads l WHERE l.a = e.asset AND l.r = p.asset))
         UNION ALL
         SELECT e.ep, p.ep, false, 0, 0
           FROM oracle.episode p
           JOIN oracle.episode e ON e.comp = p.comp
          WHERE (p.t, p.tie) < (e.t, e.tie)
-           AND (NOT p.wrapped OR e.wrapped)
+           AND (NOT p.wrapped OR e.wrapped AND e.asset = p.asset)
     ), timed AS (
         SELECT place.*, sign.t <= cause.t + oracle.span('horizon') + lag AS near,
                oracle.firing_at(cause, sign.t) AND (cause.chronic_from IS NULL OR cause.chronic_from > sign.t)
@@ -284,6 +291,7 @@ CREATE FUNCTION oracle.find_candidates() RETURNS void LANGUAGE sql AS $$
           JOIN oracle.episode cause ON cause.ep = place.p
           JOIN oracle.episode sign ON sign.ep = place.e
          WHERE cause.severity > 'info'
+           AND NOT EXISTS (SELECT FROM oracle.within w WHERE w.m = sign.ep AND w.r = cause.ep)
            AND hops <= coalesce(oracle.setting('max_hops')::int, hops)
     )
     SELECT e, p, near, proper, hops FROM timed WHERE near OR firing
