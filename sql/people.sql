@@ -145,6 +145,19 @@ SELECT tracer.confirm(:first, 'ORDERS', by => 'day shift');
 SELECT origin_asset, severity, suspect FROM tracer.incidents WHERE incident_id = :first;
 SELECT kind, what, who FROM tracer.timeline WHERE incident_id = :first AND kind = 'confirmed' ORDER BY at;
 
+-- Under a suspect there are several origins: a merge takes all of them along,
+-- and each can be split off again.
+SELECT tracer.link(ARRAY['kafka', 'kafka'], ARRAY['topic.a', 'topic.b']);
+INSERT INTO tracer.alert (asset, title, source, fired_at) VALUES
+  ('topic.a', 'a lags', 'prometheus', '2026-01-05 03:00+00'), ('topic.b', 'b lags', 'prometheus', '2026-01-05 03:05+00'),
+  ('broker', 'disk is full', 'prometheus', '2026-01-05 03:08+00');
+SELECT tracer.correlate();
+SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
+SELECT tracer.merge(b.incident_id, k.incident_id) FROM tracer.incidents b, tracer.incidents k WHERE b.origin_asset = 'broker' AND k.origin_asset = 'kafka';
+SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
+SELECT count(tracer.split(incident_id, 'topic.b')) FROM tracer.incidents WHERE origin_asset = 'broker';
+SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
+
 -- Resolve: everything that fires in it ends; what helped is kept.
 SELECT tracer.resolve(:first, note => 'loaded the file again', fix_url => 'https://git.example.com/fix/1', category => 'data change', by => 'day shift');
 SELECT * FROM shown;
