@@ -155,6 +155,10 @@ SELECT tracer.correlate();
 SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
 SELECT tracer.merge(b.incident_id, k.incident_id) FROM tracer.incidents b, tracer.incidents k WHERE b.origin_asset = 'broker' AND k.origin_asset = 'kafka';
 SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
+-- A failure of the suspect itself, told of late, does not take them back.
+INSERT INTO tracer.alert (asset, title, source, fired_at) VALUES ('kafka', 'kafka is down', 'prometheus', '2026-01-05 02:58+00');
+SELECT tracer.correlate();
+SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 02:58+00' ORDER BY opened_at;
 SELECT count(tracer.split(incident_id, 'topic.b')) FROM tracer.incidents WHERE origin_asset = 'broker';
 SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
 

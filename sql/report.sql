@@ -248,6 +248,11 @@ SELECT doc ->> 'name' AS cascade,
   FROM cascade LEFT JOIN tracer.incidents i ON i.root_asset = doc #>> '{expect,origin}'
  ORDER BY 1;
 
+-- What ran the build comes after what broke it, and before what waits for both.
+SELECT string_agg(r ->> 'asset', ' > ' ORDER BY n) AS recovery
+  FROM tracer.incidents, jsonb_array_elements(tracer.incident_facts(incident_id) -> 'recovery') WITH ORDINALITY AS x (r, n)
+ WHERE root_asset = 'dbt.stg_orders';
+
 -- What a query of tracer.incidents does not ask for costs it nothing.
 EXPLAIN (COSTS OFF) SELECT incident_id, severity, title, opened_at FROM tracer.incidents;
 
