@@ -73,7 +73,8 @@ key_of(Pass *p, Datum name, bool isnull, int64 row)
 	char	   *asked = isnull ? NULL : TextDatumGetCString(name);
 	char	   *canonical;
 	int64		asset_id;
-	int32		key;
+	int32		key,
+				alias;
 	char		unique[32];
 
 	if (asked == NULL || asked[0] == '\0')
@@ -92,7 +93,8 @@ key_of(Pass *p, Datum name, bool isnull, int64 row)
 	asset_id = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, 0);
 	SPI_freetuptable(SPI_tuptable);
 	key = pass_key(p, "", "", canonical, asset_id);
-	p->keys[pass_key(p, "asked", "", asked, 0)].last_event = key;
+	alias = pass_key(p, "asked", "", asked, 0);
+	p->keys[alias].last_event = key;
 	return key;
 }
 

@@ -46,9 +46,10 @@ load_settings(Pass *p, Datum overrides)
 	static Statement fingerprint = {
 		"SELECT md5(concat((SELECT string_agg(name || '=' || coalesce(value, ''), ',' ORDER BY name) "
 		"                     FROM tracer.setting), "
-		"                  (SELECT string_agg(name || '=' || quiet_after, ',' ORDER BY name) "
+		"                  (SELECT string_agg(name || '=' || extract(epoch FROM quiet_after), ',' ORDER BY name) "
 		"                     FROM tracer.source WHERE quiet_after IS NOT NULL), "
-		"                  (SELECT string_agg(g::text, ',' ORDER BY name) FROM tracer.group_rule g)))"
+		"                  (SELECT string_agg(concat_ws(':', name, labels, source, extract(epoch FROM \"window\")), ',' "
+		"                                     ORDER BY name) FROM tracer.group_rule)))"
 	};
 	Oid			types[] = {JSONBOID};
 	Datum		values[] = {overrides};

@@ -309,7 +309,8 @@ touch_row(void *context, HeapTuple tuple, TupleDesc desc)
 	char	   *source = row_text(tuple, desc, 2),
 			   *dedup = row_text(tuple, desc, 3),
 			   *asset = row_text(tuple, desc, 4);
-	PassKey    *k = &p->keys[pass_key(p, source, dedup, asset, row_int64(tuple, desc, 5, 0))];
+	int32		i = pass_key(p, source, dedup, asset, row_int64(tuple, desc, 5, 0));
+	PassKey    *k = &p->keys[i];
 
 	k->id = row_int64(tuple, desc, 1, 0);
 	k->last_event = row_int64(tuple, desc, 6, PG_INT64_MIN);

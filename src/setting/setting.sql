@@ -66,6 +66,7 @@ COMMENT ON COLUMN tracer.setting.description IS 'What it does.';
 CREATE FUNCTION tracer.check_setting(name text, value text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET intervalstyle = postgres
 AS $$
 #variable_conflict use_column
 DECLARE
