@@ -333,7 +333,7 @@ BEGIN
     END IF;
     IF i.status <> 'resolved' THEN
         part := part || jsonb_build_object('what', 'close it with what fixed it', 'sql',
-                  format('SELECT tracer.resolve(%s, note => ''...'', category => %L);', number, coalesce(i.category, 'operational issue')));
+                  format('SELECT tracer.resolve(%s, note => ''...''%s);', number, coalesce(', category => ' || quote_literal(i.category), '')));
     END IF;
     RETURN result || jsonb_build_object('next_steps', part);
 END
