@@ -1,6 +1,7 @@
 -- Who may do what: nobody anything, until tracer.grant_access() says so.
 SET TIME ZONE 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 \set SHOW_CONTEXT never
 CREATE EXTENSION tracer;
 
@@ -48,6 +49,13 @@ SELECT tracer.grant_access('regress_tracer_reader', 'reader'), tracer.grant_acce
 -- Again, and for a name that needs quoting.
 SELECT tracer.grant_access('regress_tracer_reader', 'reader');
 SELECT tracer.grant_access('regress tracer "odd"', 'admin');
+
+-- A function that runs as its owner is nobody's unless it is listed.
+CREATE FUNCTION tracer.keyhole() RETURNS int LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT 1';
+REVOKE ALL ON FUNCTION tracer.keyhole() FROM PUBLIC;
+SELECT tracer.grant_access('regress_tracer_admin', 'admin');
+SELECT has_function_privilege('regress_tracer_admin', 'tracer.keyhole()', 'EXECUTE') AS peeks;
+DROP FUNCTION tracer.keyhole();
 
 -- Wrong input.
 SELECT tracer.grant_access('regress_tracer_nobody', 'reader');

@@ -1,6 +1,7 @@
 -- What people do to incidents, and what the views then say.
 SET TIME ZONE 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 \set SHOW_CONTEXT never
 CREATE EXTENSION tracer;
 
@@ -144,6 +145,23 @@ SELECT tracer.confirm(:first, 'ORDERS', by => 'day shift');
 SELECT origin_asset, severity, suspect FROM tracer.incidents WHERE incident_id = :first;
 SELECT kind, what, who FROM tracer.timeline WHERE incident_id = :first AND kind = 'confirmed' ORDER BY at;
 
+-- Under a suspect there are several origins: a merge takes all of them along,
+-- and each can be split off again.
+SELECT tracer.link(ARRAY['kafka', 'kafka'], ARRAY['topic.a', 'topic.b']);
+INSERT INTO tracer.alert (asset, title, source, fired_at) VALUES
+  ('topic.a', 'a lags', 'prometheus', '2026-01-05 03:00+00'), ('topic.b', 'b lags', 'prometheus', '2026-01-05 03:05+00'),
+  ('broker', 'disk is full', 'prometheus', '2026-01-05 03:08+00');
+SELECT tracer.correlate();
+SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
+SELECT tracer.merge(b.incident_id, k.incident_id) FROM tracer.incidents b, tracer.incidents k WHERE b.origin_asset = 'broker' AND k.origin_asset = 'kafka';
+SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
+-- A failure of the suspect itself, told of late, does not take them back.
+INSERT INTO tracer.alert (asset, title, source, fired_at) VALUES ('kafka', 'kafka is down', 'prometheus', '2026-01-05 02:58+00');
+SELECT tracer.correlate();
+SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 02:58+00' ORDER BY opened_at;
+SELECT count(tracer.split(incident_id, 'topic.b')) FROM tracer.incidents WHERE origin_asset = 'broker';
+SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
+
 -- Resolve: everything that fires in it ends; what helped is kept.
 SELECT tracer.resolve(:first, note => 'loaded the file again', fix_url => 'https://git.example.com/fix/1', category => 'data change', by => 'day shift');
 SELECT * FROM shown;
@@ -179,7 +197,8 @@ SELECT tracer.resolve(:declared);
 SELECT incident_id = :declared AS this, status FROM tracer.incidents WHERE title = 'Totals are wrong' ORDER BY 1;
 -- A cause that no alert told of.
 SELECT tracer.confirm(:again, 'billing');
-SELECT origin_asset, suspect FROM tracer.incidents WHERE incident_id = :again;
+SELECT origin_asset, root_asset, suspect FROM tracer.incidents WHERE incident_id = :again;
+SELECT line FROM string_to_table(tracer.report(:again), E'\n') AS line WHERE line ~ '^Cause';
 -- Below something that fails now, it belongs to that.
 INSERT INTO tracer.alert (asset, title, source) VALUES ('orders', 'orders is late', 'airflow');
 SELECT tracer.declare('Forecast is empty', asset => 'forecast') AS part \gset

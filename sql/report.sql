@@ -2,6 +2,7 @@
 -- or a person's break it.
 SET TIME ZONE 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
@@ -141,7 +142,7 @@ SELECT pg_temp.facts(:evil) ->> 'title' = (SELECT title FROM tracer.alert WHERE 
 -- What is to be pasted does what it says.
 SELECT s ->> 'sql' AS confirm FROM jsonb_array_elements(pg_temp.facts(:evil) -> 'next_steps') AS s WHERE s ->> 'sql' LIKE '%confirm%' \gset
 :confirm
-SELECT count(*) AS confirmed FROM tracer.decision d JOIN tracer.asset a ON a.name = d.root_asset WHERE a.name LIKE 'evil%';
+SELECT count(*) AS confirmed FROM tracer.decision d JOIN tracer.alert a USING (alert_id) WHERE a.asset LIKE 'evil%';
 -- No line is too long, but for addresses and statements, and none holds a control character.
 SELECT i.origin_asset, line
   FROM tracer.incidents i, string_to_table(tracer.report(i.incident_id), E'\n') AS line
@@ -208,4 +209,52 @@ INSERT INTO tracer.category_rule (pattern, category) VALUES ('(', 'data change')
 INSERT INTO tracer.category_rule (pattern, category) VALUES ('x', 'bad luck');
 INSERT INTO tracer.category_rule (pattern, category) VALUES ('', 'data change');
 
+DROP EXTENSION tracer;
+
+-- Four real cascades: the root, its category, and the evidence that a person
+-- would look for.
+\c -
+SET TIME ZONE 'UTC';
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
+CREATE EXTENSION tracer;
+\getenv source PG_ABS_SRCDIR
+\set data :source /test/data/cascades
+CREATE TEMP TABLE cascade (doc jsonb);
+\set doc `cat :'data'/transaction_processing.json`
+INSERT INTO cascade VALUES (:'doc');
+\set doc `cat :'data'/model_training.json`
+INSERT INTO cascade VALUES (:'doc');
+\set doc `cat :'data'/compensation_analytics.json`
+INSERT INTO cascade VALUES (:'doc');
+\set doc `cat :'data'/dbt_in_airflow.json`
+INSERT INTO cascade VALUES (:'doc');
+INSERT INTO tracer.asset (name, kind, owner)
+SELECT a.name, a.kind, a.owner FROM cascade, jsonb_to_recordset(doc -> 'assets') AS a (name text, kind text, owner text);
+SELECT sum(tracer.link(e ->> 0, e ->> 1)) AS linked FROM cascade, jsonb_array_elements(doc -> 'lineage') AS e;
+SELECT sum(tracer.link(e ->> 0, e ->> 1, 'runs')) AS runs FROM cascade, jsonb_array_elements(doc -> 'runs') AS e;
+INSERT INTO tracer.alert (asset, title, severity, source, fired_at, description, run_id)
+SELECT a.* FROM cascade, jsonb_to_recordset(doc -> 'alerts') AS a (asset text, title text, severity tracer.severity, source text, fired_at timestamptz, description text, run_id text);
+INSERT INTO tracer.change (asset, kind, title, author, changed_at)
+SELECT c.* FROM cascade, jsonb_to_recordset(doc -> 'changes') AS c (asset text, kind text, title text, author text, changed_at timestamptz);
+SELECT tracer.correlate();
+SELECT root_asset, category, alert_count - 1 AS symptoms FROM tracer.incidents ORDER BY root_asset;
+SELECT doc ->> 'name' AS cascade,
+       i.root_asset = doc #>> '{expect,origin}' AS root,
+       i.category = doc #>> '{expect,category}' AS category,
+       i.alert_count - 1 = (doc #>> '{expect,symptoms}')::int AS symptoms,
+       EXISTS (SELECT FROM tracer.evidence e WHERE e.incident_id = i.incident_id AND e.asset = i.root_asset AND strpos(e.detail, doc #>> '{expect,evidence}') > 0) AS evidence,
+       strpos(regexp_replace(tracer.report(i.incident_id), '\s+', ' ', 'g'), doc #>> '{expect,evidence}') BETWEEN 1 AND 400 AS told_at_once
+  FROM cascade LEFT JOIN tracer.incidents i ON i.root_asset = doc #>> '{expect,origin}'
+ ORDER BY 1;
+
+-- What ran the build comes after what broke it, and before what waits for both.
+SELECT string_agg(r ->> 'asset', ' > ' ORDER BY n) AS recovery
+  FROM tracer.incidents, jsonb_array_elements(tracer.incident_facts(incident_id) -> 'recovery') WITH ORDINALITY AS x (r, n)
+ WHERE root_asset = 'dbt.stg_orders';
+
+-- What a query of tracer.incidents does not ask for costs it nothing.
+EXPLAIN (COSTS OFF) SELECT incident_id, severity, title, opened_at FROM tracer.incidents;
+
+DROP TABLE cascade;
 DROP EXTENSION tracer;

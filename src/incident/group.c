@@ -423,6 +423,7 @@ group_incidents(Pass *p)
 {
 	int32	   *incident_of;
 	uint32	   *place_stamp;
+	bool	   *opens;
 
 	for (int32 i = 0; i < p->nepisodes; i++)
 	{
@@ -458,16 +459,18 @@ group_incidents(Pass *p)
 	incident_of = pure_array(int32, p->nepisodes);
 	for (int32 i = 0; i < p->nepisodes; i++)
 		incident_of[i] = CASCADE_NONE;
+	/* info opens no incident, unless a person made it the root of one */
+	opens = pure_array0(bool, p->nepisodes);
+	for (int32 i = 0; i < p->nepisodes; i++)
+		if (p->pe[i].affected && p->ce[i].severity > SEVERITY_INFO)
+			opens[p->pe[i].root] = true;
 	p->incidents = pure_array0(PassIncident, p->nepisodes);
 	for (int32 i = p->nepisodes; i-- > 0;)
 	{
 		PassEpisode *e = &p->pe[i];
 		PassIncident *inc;
 
-		if (!e->affected)
-			continue;
-		/* info opens no incident */
-		if (p->ce[e->root].severity == SEVERITY_INFO)
+		if (!e->affected || !opens[e->root])
 			continue;
 		if (incident_of[e->root] == CASCADE_NONE)
 		{
@@ -497,4 +500,5 @@ group_incidents(Pass *p)
 	}
 	pure_free(place_stamp);
 	pure_free(incident_of);
+	pure_free(opens);
 }

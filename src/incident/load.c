@@ -377,9 +377,10 @@ load_incidents(Pass *p, Column *numbers)
 }
 
 /*
- * Turns stored parent ids into indexes, as far as the parents are loaded. Kept
- * apart from loading because a parent may come later than its child. Episodes
- * that this pass has decided, or has made, are left alone.
+ * Turns stored parent ids into indexes, of each episode once: what this pass
+ * decides later stands. Kept apart from loading because a parent may come after
+ * its child. A parent that is not loaded leaves none; that happens only to
+ * episodes which nothing in this pass concerns.
  */
 void
 load_links(Pass *p)
@@ -388,17 +389,17 @@ load_links(Pass *p)
 	{
 		PassEpisode *e = &p->pe[i];
 		CascadeEpisode *c = &p->ce[i];
-		int64		base;
 
-		if (e->id == 0)
+		if (e->linked || e->id == 0)
 			continue;
-		base = e->stored_base_because ? e->stored_base_parent : e->stored_parent;
-		if (e->parent == CASCADE_NONE && e->stored_parent != 0)
+		e->linked = true;
+		if (e->stored_parent != 0)
 			e->parent = pass_find_episode(p, e->stored_parent);
-		if (e->base_parent == CASCADE_NONE && base != 0)
-			e->base_parent = pass_find_episode(p, base);
-		if (!c->decided && c->because != BECAUSE_ORIGIN && base != 0)
-			c->parent = pass_find_episode(p, base);
+		e->base_parent = !e->stored_base_because ? e->parent
+			: e->stored_base_parent != 0 ? pass_find_episode(p, e->stored_base_parent)
+			: CASCADE_NONE;
+		if (c->because != BECAUSE_ORIGIN)
+			c->parent = e->base_parent;
 	}
 }
 

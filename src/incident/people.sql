@@ -34,6 +34,26 @@ END
 $$;
 COMMENT ON FUNCTION tracer.live_incident(bigint) IS 'The number under which an incident is known today: itself, or the one that it was merged into. Error: undefined_object where there never was such an incident.';
 
+CREATE FUNCTION tracer.hold_incident(incident bigint) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    number bigint;
+BEGIN
+    -- A pass that commits while we wait for the row may have merged it away.
+    LOOP
+        number := tracer.live_incident(incident);
+        PERFORM FROM tracer.incident i
+          WHERE i.incident_id = number AND i.merged_into IS NULL
+            FOR UPDATE;
+        EXIT WHEN FOUND;
+    END LOOP;
+    RETURN number;
+END
+$$;
+COMMENT ON FUNCTION tracer.hold_incident(bigint) IS 'As tracer.live_incident(), with the incident''s row locked until the end of the transaction. Not for users.';
+
 CREATE FUNCTION tracer.incident_is_resolved(incident bigint) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -59,7 +79,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    number bigint := tracer.live_incident(incident);
+    number bigint := tracer.hold_incident(incident);
     actor  text := coalesce(nullif(by, ''), session_user);
 BEGIN
     IF tracer.incident_is_resolved(number) THEN
@@ -151,7 +171,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    number bigint := tracer.live_incident(incident);
+    number bigint := tracer.hold_incident(incident);
 BEGIN
     -- The end that is overruled is remembered, not the moment: an end that
     -- comes later, in event time, counts again.
@@ -296,6 +316,7 @@ DECLARE
     place  text := tracer.canonical(root_asset);
     actor  text := coalesce(nullif(by, ''), session_user);
     anchor bigint;
+    named  text;
 BEGIN
     SELECT e.first_alert_id INTO anchor
       FROM tracer.episode e
@@ -305,7 +326,8 @@ BEGIN
      ORDER BY e.started_at, k.source COLLATE "C", k.dedup_key COLLATE "C"
      LIMIT 1;
     IF NOT FOUND THEN
-        -- A cause without an alert of its own: hang it over the present origin.
+        -- A cause without an alert of its own: the grouping stays, the name goes
+        -- to the incident that holds the present origin.
         IF NOT EXISTS (SELECT FROM tracer.asset t WHERE t.name = place) THEN
             RAISE EXCEPTION 'asset "%" does not exist', coalesce(root_asset, 'NULL')
                 USING ERRCODE = 'undefined_object',
@@ -315,9 +337,10 @@ BEGIN
           FROM tracer.incident i
           JOIN tracer.episode e ON e.episode_id = i.origin_id
          WHERE i.incident_id = number;
+        named := place;
     END IF;
     INSERT INTO tracer.decision (kind, alert_id, root_asset, decided_by)
-    VALUES ('root', anchor, place, actor);
+    VALUES ('root', anchor, named, actor);
     PERFORM tracer.regroup(ARRAY[anchor]);
     PERFORM tracer.record_event(tracer.live_incident(number), 'confirmed', actor,
                                 format('root cause confirmed: %s', place));

@@ -23,6 +23,18 @@ SELECT CASE WHEN s IS NULL THEN NULL
 $$;
 COMMENT ON FUNCTION tracer.span(double precision) IS 'Seconds as people say them: 40s, 15m, 5h 50m, 2d 3h. The sign is dropped; NULL gives NULL.';
 
+CREATE FUNCTION tracer.confirmed_root(incident bigint) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT v.asset
+  FROM tracer.evidence_row v
+ WHERE v.incident_id = confirmed_root.incident
+   AND v.fact = 'confirmed'
+ LIMIT 1
+$$;
+COMMENT ON FUNCTION tracer.confirmed_root(bigint) IS 'The root cause that a person confirmed for this incident; NULL: nobody did.';
+
 CREATE FUNCTION tracer.incident_category(incident bigint) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -41,7 +53,7 @@ WITH heard AS (
        LEFT JOIN tracer.asset s ON s.asset_id = i.suspect_id
        JOIN tracer.evidence_row v
          ON v.incident_id = i.incident_id
-        AND v.asset = coalesce(s.name, k.asset, '(no asset)')
+        AND v.asset = coalesce(tracer.confirmed_root(i.incident_id), s.name, k.asset, '(no asset)')
        LEFT JOIN tracer.change c ON v.fact = 'change' AND c.change_id = v.ref
        LEFT JOIN tracer.alert a ON v.fact = 'message' AND a.alert_id = v.ref
       WHERE i.incident_id = incident_category.incident
@@ -91,12 +103,16 @@ SELECT i.incident_id,
        ELSE 'acknowledged' END AS status,
        i.severity,
        i.title,
-       CASE WHEN i.placed
-             AND i.confidence >= (SELECT tracer.get('min_confidence')::real)
-            THEN coalesce(s.name, k.asset) END AS root_asset,
-       CASE WHEN i.placed
-             AND i.confidence >= (SELECT tracer.get('min_confidence')::real)
-            THEN CASE WHEN i.suspect_id IS NULL THEN a.owner ELSE s.owner END END AS root_owner,
+       coalesce(tracer.confirmed_root(i.incident_id),
+                CASE WHEN i.placed
+                      AND i.confidence >= (SELECT tracer.get('min_confidence')::real)
+                     THEN coalesce(s.name, k.asset) END) AS root_asset,
+       (SELECT t.owner
+          FROM tracer.asset t
+         WHERE t.name = coalesce(tracer.confirmed_root(i.incident_id),
+                                 CASE WHEN i.placed
+                                       AND i.confidence >= (SELECT tracer.get('min_confidence')::real)
+                                      THEN coalesce(s.name, k.asset) END)) AS root_owner,
        i.confidence,
        tracer.incident_category(i.incident_id) AS category,
        i.opened_at,
@@ -121,7 +137,6 @@ SELECT i.incident_id,
   FROM tracer.incident i
   LEFT JOIN tracer.episode o ON o.episode_id = i.origin_id
   LEFT JOIN tracer.alert_key k ON k.key_id = o.key_id
-  LEFT JOIN tracer.asset a ON a.asset_id = k.asset_id
   LEFT JOIN tracer.asset s ON s.asset_id = i.suspect_id
  WHERE i.merged_into IS NULL;
 COMMENT ON VIEW tracer.incidents IS 'One row per incident. Numbers that were merged into another are not shown; the functions that take an incident follow them.';
@@ -129,7 +144,7 @@ COMMENT ON COLUMN tracer.incidents.incident_id IS 'Number of the incident.';
 COMMENT ON COLUMN tracer.incidents.status IS 'open; acknowledged; investigating (a note or a confirmed root came after that); recovering (the origin is resolved, others are not); quiet (nothing in it fires any more, though not all was resolved); resolved.';
 COMMENT ON COLUMN tracer.incidents.severity IS 'Highest severity in it.';
 COMMENT ON COLUMN tracer.incidents.title IS 'What broke: the title of the origin.';
-COMMENT ON COLUMN tracer.incidents.root_asset IS 'Likely root cause; NULL where confidence is below the setting min_confidence or lineage cannot place it.';
+COMMENT ON COLUMN tracer.incidents.root_asset IS 'Likely root cause, or the one that a person confirmed; NULL where confidence is below the setting min_confidence or lineage cannot place it.';
 COMMENT ON COLUMN tracer.incidents.root_owner IS 'Team that owns root_asset; NULL: none, or no root cause is named.';
 COMMENT ON COLUMN tracer.incidents.confidence IS 'How sure the root cause is, 0 to 1; NULL: not judged.';
 COMMENT ON COLUMN tracer.incidents.category IS 'data change, logic change or operational issue; NULL: unknown.';
@@ -202,7 +217,7 @@ SELECT e.incident_id,
        p.fired_at,
        t.owner,
        pk.asset AS parent_asset,
-       e.hops,
+       CASE WHEN e.parent_id IS NOT NULL THEN e.hops END AS hops,
        tracer.because_words(e.because) AS because,
        tracer.episode_path(coalesce((SELECT s.name FROM tracer.asset s WHERE s.asset_id = i.suspect_id), ok.asset), e.episode_id) AS path,
        e.episode_id,
@@ -231,7 +246,7 @@ COMMENT ON COLUMN tracer.incident_alerts.source IS 'Tool that sent it.';
 COMMENT ON COLUMN tracer.incident_alerts.fired_at IS 'When it happened.';
 COMMENT ON COLUMN tracer.incident_alerts.owner IS 'Team that owns the asset; NULL: nobody.';
 COMMENT ON COLUMN tracer.incident_alerts.parent_asset IS 'Asset whose failure explains it; NULL for an origin.';
-COMMENT ON COLUMN tracer.incident_alerts.hops IS 'Lineage edges from parent_asset.';
+COMMENT ON COLUMN tracer.incident_alerts.hops IS 'Lineage edges from parent_asset; NULL for an origin.';
 COMMENT ON COLUMN tracer.incident_alerts.because IS 'Why it is explained by that, or by nothing.';
 COMMENT ON COLUMN tracer.incident_alerts.path IS 'Assets from the root cause to this one, both included; NULL where the alert named no asset.';
 COMMENT ON COLUMN tracer.incident_alerts.episode_id IS 'Repeats of one alert share it.';

@@ -109,7 +109,7 @@ WITH key AS (
         AND NOT EXISTS (SELECT FROM tracer.team m WHERE m.name = t.owner)
       GROUP BY t.owner
      UNION ALL
-     SELECT 'warning', 'owners', m.name, 'this team owns assets, but no channel reaches it',
+     SELECT 'info', 'owners', m.name, 'this team owns assets, but has no channel that reaches it',
             format('UPDATE tracer.team SET page = ''{<channel>}'' WHERE name = %s.', tracer.sql_string(m.name))
        FROM tracer.team m
       WHERE coalesce(cardinality(m.page), 0) = 0 AND coalesce(cardinality(m.inform), 0) = 0
@@ -127,7 +127,7 @@ WITH key AS (
       WHERE p.n >= 10
         AND now() - p.last > greatest(p.longest * 3, interval '1 day')
      UNION ALL
-     SELECT 'warning', 'sources', k.source, format('its clock runs ahead: an alert says that it fired in %s', tracer.span(extract(epoch FROM max(k.last_event_at) - now()))),
+     SELECT 'warning', 'sources', k.source, format('its clock runs ahead: it sent an alert that fired %s from now', tracer.span(extract(epoch FROM max(k.last_event_at) - now()))),
             'Correct the clock or the time zone of that tool; event time decides what belongs together.'
        FROM key k
       WHERE k.last_event_at > now() + interval '1 hour'

@@ -137,8 +137,8 @@ DECLARE
     root_alert record;
 BEGIN
     SELECT * INTO STRICT i FROM tracer.incidents v WHERE v.incident_id = number;
-    SELECT t.name, t.kind, t.owner, t.tier, t.due, t.description, t.runbook_url INTO root
-      FROM (SELECT i.origin_asset AS name) AS o
+    SELECT t.asset_id, t.name, t.kind, t.owner, t.tier, t.due, t.description, t.runbook_url INTO root
+      FROM (SELECT coalesce(i.root_asset, i.origin_asset) AS name) AS o
       LEFT JOIN tracer.asset t ON t.name = o.name;
     SELECT a.description, a.url, a.source INTO root_alert
       FROM tracer.incident_alerts a
@@ -156,14 +156,16 @@ BEGIN
         'acknowledged_at', i.acknowledged_at, 'acknowledged_by', i.acknowledged_by,
         'resolution', i.resolution,
         'root', jsonb_build_object(
-            'asset', i.origin_asset, 'named', i.root_asset IS NOT NULL, 'suspect', i.suspect, 'placed', i.placed,
+            'asset', coalesce(i.root_asset, i.origin_asset), 'named', i.root_asset IS NOT NULL,
+            'confirmed', tracer.confirmed_root(number) IS NOT NULL,
+            'origin_asset', i.origin_asset, 'suspect', i.suspect, 'placed', i.placed,
             'confidence', round(i.confidence::numeric, 2),
             'min_confidence', tracer.get('min_confidence')::numeric,
             'owner', root.owner, 'kind', root.kind, 'description', root.description,
             'runbook_url', root.runbook_url,
             'alert_description', root_alert.description, 'alert_url', root_alert.url,
             'why', (SELECT c.why FROM tracer.root_causes c
-                     WHERE c.incident_id = number AND c.asset = coalesce(i.origin_asset, '(no asset)'))));
+                     WHERE c.incident_id = number AND c.asset = coalesce(i.root_asset, i.origin_asset, '(no asset)'))));
 
     -- Candidates with their evidence.
     SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.rank), '[]') INTO part
@@ -293,15 +295,23 @@ BEGIN
       INTO part
       FROM (SELECT p.*
               FROM tracer.incident p
-             WHERE p.merged_into IS NULL
+             WHERE p.incident_id IN (
+                     SELECT e.incident_id
+                       FROM tracer.alert_key k
+                       JOIN tracer.episode e ON e.key_id = k.key_id
+                       JOIN tracer.incident o ON o.incident_id = e.incident_id AND o.origin_id = e.episode_id
+                      WHERE k.asset_id = root.asset_id AND o.suspect_id IS NULL
+                     UNION
+                     SELECT o.incident_id FROM tracer.incident o WHERE o.suspect_id = root.asset_id
+                     UNION
+                     SELECT e.incident_id
+                       FROM tracer.decision d
+                       JOIN tracer.placement l ON l.alert_id = d.alert_id
+                       JOIN tracer.episode e ON e.episode_id = l.episode_id
+                      WHERE d.kind = 'root' AND d.root_asset = root.name)
+               AND p.merged_into IS NULL
                AND p.incident_id <> number
                AND p.opened_at < i.opened_at
-               AND (p.suspect_id = (SELECT t.asset_id FROM tracer.asset t WHERE t.name = i.origin_asset)
-                    OR p.suspect_id IS NULL
-                       AND p.origin_id IN (SELECT e.episode_id
-                                             FROM tracer.alert_key k
-                                             JOIN tracer.episode e ON e.key_id = k.key_id
-                                            WHERE k.asset_id = (SELECT t.asset_id FROM tracer.asset t WHERE t.name = i.origin_asset)))
              ORDER BY p.resolution IS NULL, p.opened_at DESC
              LIMIT 3) AS x;
     result := result || part;
@@ -316,14 +326,14 @@ BEGIN
         END IF;
         part := part || jsonb_build_object('what', 'write down what you find', 'sql', format('SELECT tracer.note(%s, ''...'');', number));
     END IF;
-    IF NOT i.placed AND i.origin_asset IS NOT NULL THEN
+    IF NOT i.placed AND i.origin_asset IS NOT NULL AND i.root_asset IS NULL THEN
         part := part || jsonb_build_object('what', 'tell tracer what feeds it', 'sql', format('SELECT tracer.link(''<upstream>'', %s);', tracer.sql_string(i.origin_asset)));
-    ELSIF i.origin_asset IS NOT NULL THEN
+    ELSIF i.origin_asset IS NOT NULL AND tracer.confirmed_root(number) IS NULL THEN
         part := part || jsonb_build_object('what', 'confirm the root cause, or name the right one', 'sql', format('SELECT tracer.confirm(%s, %s);', number, tracer.sql_string(i.origin_asset)));
     END IF;
     IF i.status <> 'resolved' THEN
         part := part || jsonb_build_object('what', 'close it with what fixed it', 'sql',
-                  format('SELECT tracer.resolve(%s, note => ''...'', category => %L);', number, coalesce(i.category, 'operational issue')));
+                  format('SELECT tracer.resolve(%s, note => ''...''%s);', number, coalesce(', category => ' || quote_literal(i.category), '')));
     END IF;
     RETURN result || jsonb_build_object('next_steps', part);
 END

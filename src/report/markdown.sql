@@ -77,7 +77,7 @@ WITH failure AS (
 )
 SELECT E'flowchart TD\n'
        || CASE WHEN (r ->> 'suspect')::boolean
-               THEN '  n0["' || tracer.mermaid_label(r ->> 'asset') || E'<br/>suspected"]:::suspect\n' ELSE '' END
+               THEN '  n0["' || tracer.mermaid_label(r ->> 'origin_asset') || E'<br/>suspected"]:::suspect\n' ELSE '' END
        || (SELECT string_agg(format('  n%s["%s<br/>%s %s"]%s', node.n, tracer.mermaid_label(node.name),
                                     tracer.when_words(node.at, (report_mermaid.facts ->> 'opened_at')::timestamptz), tracer.mermaid_label(node.title),
                                     CASE WHEN node.resolved THEN ':::recovered'

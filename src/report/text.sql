@@ -10,6 +10,8 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT CASE
+       WHEN (r ->> 'confirmed')::boolean
+       THEN (r ->> 'asset') || ', as a person confirmed' || coalesce(', ' || (facts ->> 'category'), '') || '.'
        WHEN r ->> 'asset' IS NULL
        THEN 'unknown: the alert names no asset, so lineage cannot place it.'
        WHEN (r ->> 'named')::boolean
@@ -117,7 +119,7 @@ BEGIN
     -- The cascade.
     lines := lines || ''::text || 'CASCADE'::text;
     IF (facts -> 'root' ->> 'suspect')::boolean THEN
-        lines := lines || tracer.one_line('(' || (facts -> 'root' ->> 'asset') || ': suspected, no alert of its own)', width - 10);
+        lines := lines || tracer.one_line('(' || (facts -> 'root' ->> 'origin_asset') || ': suspected, no alert of its own)', width - 10);
         lines[cardinality(lines)] := repeat(' ', 10) || lines[cardinality(lines)];
     END IF;
     FOR row, n IN SELECT c.value, c.n FROM jsonb_array_elements(facts -> 'cascade') WITH ORDINALITY AS c (value, n) WHERE c.n <= 25 LOOP
@@ -135,7 +137,7 @@ BEGIN
     END IF;
 
     -- What else is in danger, and in which order to bring it back.
-    lines := lines || ''::text || CASE WHEN NOT (facts -> 'root' ->> 'placed')::boolean THEN 'DOWNSTREAM: unknown to lineage' ELSE format('DOWNSTREAM: %s alerting, %s still quiet%s', facts -> 'affected' ->> 'alerting_count', facts -> 'affected' ->> 'quiet_count',
+    lines := lines || ''::text || CASE WHEN NOT (facts -> 'root' ->> 'placed')::boolean AND facts -> 'affected' ->> 'quiet_count' = '0' THEN 'DOWNSTREAM: unknown to lineage' ELSE format('DOWNSTREAM: %s alerting, %s still quiet%s', facts -> 'affected' ->> 'alerting_count', facts -> 'affected' ->> 'quiet_count',
         CASE WHEN facts -> 'affected' ->> 'recovered_count' <> '0' THEN ', ' || (facts -> 'affected' ->> 'recovered_count') || ' recovered' ELSE '' END) END;
     SELECT string_agg(tracer.one_line(q.value ->> 'asset', 60) || coalesce(' [' || tracer.one_line(q.value ->> 'owner', 24) || ']', ''), ', ' ORDER BY q.n) INTO line
       FROM jsonb_array_elements(facts -> 'affected' -> 'quiet') WITH ORDINALITY AS q (value, n)

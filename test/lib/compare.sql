@@ -15,14 +15,13 @@ BEGIN
         SELECT p.alert_id, p.episode_id FROM tracer.placement p JOIN tracer.alert a USING (alert_id)
          WHERE a.status IS DISTINCT FROM 'resolved'
     ), face AS (SELECT episode_id, min(f.alert_id) AS a FROM firing f GROUP BY 1)
-    SELECT f.alert_id, f.episode_id, o.a, p.a, e.because::text, c.comp::text
+    SELECT f.alert_id, f.episode_id, o.a, p.a, e.because::text, s.name
       FROM firing f
       LEFT JOIN tracer.episode e ON e.episode_id = f.episode_id
       LEFT JOIN tracer.incident i ON i.incident_id = e.incident_id
       LEFT JOIN face o ON o.episode_id = i.origin_id
       LEFT JOIN face p ON p.episode_id = e.parent_id
       LEFT JOIN tracer.asset s ON s.asset_id = i.suspect_id
-      LEFT JOIN oracle.component c ON c.asset = s.name
      ORDER BY 1;
 END
 $$;
@@ -61,7 +60,7 @@ $$;
 
 /*
  * The oracle's answer as one line, by number of alert: `2<1` has 1 as its
- * parent, `1` is an origin, `1*s` one that suspect s explains, `3-` info in no
+ * parent, `1` is an origin, `1*s` the first of those that suspect s explains, `3-` info in no
  * incident, `4=2` another firing of the episode of 2.
  */
 CREATE FUNCTION oracle.line(answer text) RETURNS text LANGUAGE plpgsql SET jit = off AS $$
@@ -74,7 +73,7 @@ BEGIN
                  CASE WHEN alert_id <> face THEN '=' || ltrim(oracle.nr(face), '#')
                       WHEN origin_alert IS NULL THEN '-'
                       WHEN parent_alert IS NOT NULL THEN '<' || ltrim(oracle.nr(parent_alert), '#')
-                      ELSE CASE WHEN origin_alert <> face AND suspect IS NULL THEN '?' ELSE '' END || coalesce('*' || suspect, '') END,
+                      ELSE coalesce('*' || suspect, '') END,
                  ' ' ORDER BY alert_id)
           FROM a $f$, answer) INTO result;
     RETURN result;
@@ -155,7 +154,7 @@ BEGIN
     RETURN QUERY
     SELECT format('episode %s has no parent and is not the origin of %s', e.episode_id, e.incident_id)
       FROM tracer.episode e JOIN tracer.incident i USING (incident_id)
-     WHERE e.parent_id IS NULL AND i.origin_id <> e.episode_id AND i.suspect_id IS NULL;
+     WHERE e.parent_id IS NULL AND i.origin_id <> e.episode_id;
 
     -- Counts.
     RETURN QUERY
@@ -169,7 +168,7 @@ BEGIN
     RETURN QUERY
     SELECT format('incident %s: %s assets, its episodes say %s', i.incident_id, i.asset_count, w.n)
       FROM tracer.incident i
-      JOIN (SELECT incident_id, count(DISTINCT k.asset) AS n FROM tracer.episode JOIN tracer.alert_key k USING (key_id) GROUP BY 1) w USING (incident_id)
+      JOIN (SELECT incident_id, count(DISTINCT coalesce(k.asset, '(' || k.key_id || ')')) AS n FROM tracer.episode JOIN tracer.alert_key k USING (key_id) GROUP BY 1) w USING (incident_id)
      WHERE i.merged_into IS NULL AND i.asset_count IS DISTINCT FROM w.n;
 
     -- Numbers lead somewhere, and stay with what they once stood for.

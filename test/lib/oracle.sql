@@ -138,7 +138,7 @@ $$;
 
 -- 1. Episodes -----------------------------------------------------------------
 
--- Alerts with their effective values; comp is NULL for a missing asset.
+-- Alerts with their effective values. Without an asset, the key stands for one.
 CREATE UNLOGGED TABLE oracle.event (
     alert_id bigint PRIMARY KEY, source text COLLATE "C", dedup_key text COLLATE "C", asset text COLLATE "C",
     comp text COLLATE "C", severity tracer.severity, firing boolean, t bigint, run_id text);
@@ -146,14 +146,14 @@ CREATE UNLOGGED TABLE oracle.event (
 CREATE FUNCTION oracle.read_alerts() RETURNS void LANGUAGE sql AS $$
     DELETE FROM oracle.event;
     INSERT INTO oracle.event
-    SELECT alert_id,
-           CASE WHEN source = 'tracer' AND status = 'resolved' THEN coalesce(labels ->> 'source', 'tracer')
-                ELSE coalesce(source, 'sql') END,
-           coalesce(dedup_key, coalesce(name, '') || ':' || regexp_replace(title, '[0-9]', '', 'g')),
-           name, coalesce(comp, name), coalesce(severity, 'error'),
-           coalesce(status, 'firing') = 'firing', oracle.us(coalesce(fired_at, received_at)), run_id
+    SELECT alert_id, e.source, key, name, coalesce(comp, name, format('(%s %s)', e.source, key)),
+           coalesce(severity, 'error'), coalesce(status, 'firing') = 'firing',
+           oracle.us(coalesce(fired_at, received_at)), run_id
       FROM tracer.alert a
      CROSS JOIN LATERAL oracle.canonical(a.asset) AS name
+     CROSS JOIN LATERAL (SELECT CASE WHEN a.source = 'tracer' AND status = 'resolved' THEN coalesce(labels ->> 'source', 'tracer')
+                                     ELSE coalesce(a.source, 'sql') END AS source,
+                                coalesce(dedup_key, coalesce(name, '') || ':' || regexp_replace(title, '[0-9]', '', 'g')) AS key) e
       LEFT JOIN oracle.component ON component.asset = name;
 $$;
 
@@ -372,39 +372,45 @@ BEGIN
              WHERE f.origin = x.ep AND f.suspect IS NULL
                AND EXISTS (SELECT FROM oracle.edge WHERE x.comp IN (u, d))
         ), pair AS (
-            SELECT a.a AS s, o.ep AS o, o.t, o.tie,
+            SELECT s.asset AS s, s.comp AS sc, o.ep AS o, o.t, o.tie, o.asset,
                    o.t - oracle.span('detection_lag') AS w0, o.t + oracle.span('horizon') AS w1
-              FROM origin o JOIN oracle.above a ON a.d = o.comp
+              FROM origin o
+              JOIN oracle.above a ON a.d = o.comp
+              JOIN oracle.component s ON s.comp = a.a
              WHERE NOT EXISTS (SELECT FROM oracle.episode x
                                 WHERE x.comp = a.a AND x.severity > 'info'
                                   AND x.t BETWEEN o.t - oracle.span('detection_lag') AND o.t + oracle.span('horizon'))
         ), covered AS (
             SELECT pair.*, q.ep AS q, q.comp, a.hops
               FROM pair
-              JOIN oracle.above a ON a.a = pair.s
+              JOIN oracle.above a ON a.a = pair.sc
               JOIN origin q ON q.comp = a.d
              WHERE q.t <= pair.t + oracle.span('horizon') + a.lag
                AND (q.t, q.tie) >= (pair.t, pair.tie)
         ), summed AS (
-            SELECT s, o, t, tie, w0, w1, array_agg(q) AS qs, count(*) AS n, sum(hops) AS hops
+            SELECT s, o, t, tie, asset, w0, w1, array_agg(q) AS qs, count(*) AS n, sum(hops) AS hops
               FROM covered
-             GROUP BY 1, 2, 3, 4, 5, 6
+             GROUP BY 1, 2, 3, 4, 5, 6, 7
             HAVING count(*) >= 2 AND count(DISTINCT comp) >= 2
+        ), consumer AS (    -- those outside the cycle, if any, of what they consume
+            SELECT u AS s, d AS asset
+              FROM oracle.raw_edge
+              JOIN oracle.component cu ON cu.asset = u
+              JOIN oracle.component cd ON cd.asset = d
+             WHERE cu.comp <> cd.comp
         )
         SELECT * INTO best FROM summed
-         WHERE EXISTS (SELECT FROM oracle.edge e JOIN oracle.episode q ON q.comp = e.d
-                        WHERE e.u = summed.s AND q.ep = ANY (qs))
+         WHERE EXISTS (SELECT FROM consumer WHERE consumer.s = summed.s AND consumer.asset = summed.asset)
                AND (SELECT count(*) FILTER (WHERE fails) >= 2 AND 2 * count(*) FILTER (WHERE fails) > count(*)
                       FROM (SELECT EXISTS (SELECT FROM oracle.episode x
-                                            WHERE x.comp = e.d AND x.severity > 'info' AND x.t BETWEEN w0 AND w1) AS fails
-                              FROM oracle.edge e
-                             WHERE e.u = summed.s
-                               AND EXISTS (SELECT FROM oracle.event v
-                                            WHERE v.comp = e.d AND v.severity > 'info' AND v.firing
-                                              AND v.t BETWEEN summed.t - oracle.us(interval '30 days') AND w1)) b)
+                                            WHERE x.asset = c.asset AND x.severity > 'info' AND x.t BETWEEN w0 AND w1) AS fails
+                              FROM consumer c
+                             WHERE c.s = summed.s
+                               AND EXISTS (SELECT FROM oracle.episode x
+                                            WHERE x.asset = c.asset AND x.severity > 'info' AND x.t <= w1
+                                              AND x.last >= summed.t - oracle.us(interval '30 days'))) b)
             OR EXISTS (SELECT FROM tracer.change c
-                         JOIN oracle.component k ON k.asset = oracle.canonical(c.asset)
-                        WHERE k.comp = summed.s
+                        WHERE oracle.canonical(c.asset) = summed.s
                           AND oracle.us(coalesce(c.changed_at, c.received_at))
                               BETWEEN summed.t - oracle.span('change_lookback')
                                   AND summed.t + oracle.span('detection_lag'))
@@ -412,10 +418,10 @@ BEGIN
          LIMIT 1;
         EXIT WHEN NOT FOUND;
 
-        -- Whatever descends from a covered origin now has the first one as its origin.
-        UPDATE oracle.fate SET suspect = best.s, origin = best.o,
-                               because = CASE WHEN ep = ANY (best.qs) THEN 'suspect' ELSE because END
-         WHERE origin = ANY (best.qs);
+        -- The first origin covered stands for the suspect: the others become its symptoms.
+        UPDATE oracle.fate SET suspect = best.s, because = 'suspect', parent = nullif(best.o, ep)
+         WHERE ep = ANY (best.qs);
+        UPDATE oracle.fate SET origin = best.o WHERE origin = ANY (best.qs);
     END LOOP;
 END
 $$;
@@ -431,15 +437,10 @@ CREATE FUNCTION oracle.top(e int) RETURNS int LANGUAGE sql STABLE AS $$
     SELECT ep FROM up WHERE parent IS NULL
 $$;
 
-/*
- * Decisions work on parents. Until the end a suspect's group is known by the
- * origin that its tops share.
- */
 CREATE FUNCTION oracle.obey() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     d record;
-    a oracle.fate;
-    b oracle.fate;
+    o int;
 BEGIN
     IF NOT EXISTS (SELECT FROM tracer.decision) THEN
         RETURN;
@@ -448,37 +449,28 @@ BEGIN
                FROM tracer.decision
                JOIN oracle.member x USING (alert_id)
                LEFT JOIN oracle.member y ON y.alert_id = other_id
+              WHERE kind <> 'root' OR root_asset IS NULL
               ORDER BY decision_id
     LOOP
-        SELECT * INTO a FROM oracle.fate WHERE ep = oracle.top(d.e);
-        CONTINUE WHEN a.origin IS NULL;
+        o := oracle.top(d.e);
         IF d.kind = 'join' THEN
-            SELECT * INTO b FROM oracle.fate WHERE ep = oracle.top(d.other);
-            CONTINUE WHEN b.ep IS NULL OR b.origin IS NULL OR b.ep = a.ep;
-            UPDATE oracle.fate SET parent = b.ep, suspect = NULL, because = 'person' WHERE ep = a.ep;
-        ELSIF d.kind = 'part' THEN
-            UPDATE oracle.fate SET parent = NULL, suspect = NULL, origin = ep, because = 'person' WHERE ep = d.e;
+            -- A circle closes if the other descends from this one.
+            CONTINUE WHEN d.other IS NULL OR d.e IN (
+                WITH RECURSIVE up(ep) AS (
+                    SELECT d.other UNION ALL SELECT f.parent FROM up JOIN oracle.fate f ON f.ep = up.ep WHERE f.parent IS NOT NULL)
+                SELECT ep FROM up);
+            UPDATE oracle.fate SET parent = d.other, because = 'person' WHERE ep = d.e;
         ELSE
-            UPDATE oracle.fate SET parent = d.e, suspect = NULL, because = 'person'
-             WHERE parent IS NULL AND ep <> d.e
-               AND (ep = a.ep OR suspect IS NOT NULL AND (suspect, origin) = (a.suspect, a.origin));
-            UPDATE oracle.fate SET parent = NULL, suspect = NULL, origin = ep, because = 'person' WHERE ep = d.e;
+            UPDATE oracle.fate SET parent = NULL, suspect = NULL, because = 'person' WHERE ep = d.e;
+            IF d.kind = 'root' AND o <> d.e THEN
+                UPDATE oracle.fate SET parent = d.e, because = 'person' WHERE ep = o;
+            END IF;
         END IF;
     END LOOP;
-
-    -- Origins anew: a top's own, or the first of what is left of its suspect's group.
-    UPDATE oracle.fate SET origin = n.origin, suspect = n.suspect
-      FROM (SELECT f.ep,
-                   CASE WHEN t.suspect IS NOT NULL
-                        THEN (SELECT g.ep FROM oracle.fate g JOIN oracle.episode x ON x.ep = g.ep
-                               WHERE g.parent IS NULL AND g.suspect = t.suspect AND g.origin = t.origin
-                               ORDER BY x.t, x.tie LIMIT 1)
-                        WHEN x.severity > 'info' OR EXISTS (SELECT FROM oracle.fate WHERE parent = t.ep) THEN t.ep END AS origin,
-                   t.suspect
-              FROM oracle.fate f
-              JOIN oracle.fate t ON t.ep = oracle.top(f.ep)
-              JOIN oracle.episode x ON x.ep = t.ep) n
-     WHERE n.ep = fate.ep;
+    UPDATE oracle.fate SET origin = oracle.top(ep);
+    -- Info opens no incident, but what a person put under it is not lost.
+    UPDATE oracle.fate SET origin = NULL
+     WHERE origin NOT IN (SELECT f.origin FROM oracle.fate f JOIN oracle.episode USING (ep) WHERE severity > 'info');
 END
 $$;
 
@@ -504,9 +496,10 @@ BEGIN
     PERFORM oracle.obey();
     RETURN QUERY
     WITH face AS (SELECT m.ep, min(m.alert_id) AS a FROM oracle.member m GROUP BY 1)
-    SELECT m.alert_id, m.ep, o.a, p.a, f.because, f.suspect::text
+    SELECT m.alert_id, m.ep, o.a, p.a, f.because, t.suspect::text
       FROM oracle.member m
       JOIN oracle.fate f ON f.ep = m.ep
+      LEFT JOIN oracle.fate t ON t.ep = f.origin
       LEFT JOIN face o ON o.ep = f.origin
       LEFT JOIN face p ON p.ep = f.parent
      ORDER BY 1;

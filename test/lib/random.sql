@@ -253,13 +253,14 @@ BEGIN
                CASE WHEN oracle.chance(0.9) THEN base + grid * oracle.pick(-5, steps) END, base;
     END LOOP;
 
-    -- People, in one scenario of four.
+    -- People, in one scenario of four. They speak of what fired.
     IF seed % 4 = 0 THEN
         FOR k IN 1 .. oracle.pick(1, 4) LOOP
-            nt := (SELECT count(*) FROM tracer.alert);
             INSERT INTO tracer.decision (kind, alert_id, other_id, decided_by)
-            SELECT kind, oracle.pick(1, nt) * 1024, CASE kind WHEN 'join' THEN oracle.pick(1, nt) * 1024 END, 'someone'
-              FROM oracle.one_of('join', 'join', 'part', 'root') AS kind;
+            SELECT kind, a.alert_id, CASE kind WHEN 'join' THEN b.alert_id END, 'someone'
+              FROM oracle.one_of('join', 'join', 'part', 'root') AS kind,
+                   (SELECT alert_id FROM tracer.alert WHERE status IS DISTINCT FROM 'resolved' ORDER BY random(), alert_id LIMIT 1) a,
+                   (SELECT alert_id FROM tracer.alert WHERE status IS DISTINCT FROM 'resolved' ORDER BY random(), alert_id LIMIT 1) b;
         END LOOP;
     END IF;
 END
