@@ -12,7 +12,7 @@ use TracerTest;
 my $node = new_node('main', 'restart_after_crash = on', 'fsync = on', 'max_prepared_transactions = 5');
 my ($assets, $alerts) = (400, 24000);
 
-foreach my $db ('killed', 'spared')
+foreach my $db ('killed', 'spared', 'once')
 {
 	new_database($node, $db);
 	$node->safe_psql($db, random_lineage_sql($assets, 900, 0.25));
@@ -49,13 +49,16 @@ foreach my $round (1 .. 6)
 cmp_ok($kills, '>=', 3, 'backends were killed');
 cmp_ok($mid, '>=', 3, 'in the middle of correlating');
 
-correlate_all($node, $_) foreach ('killed', 'spared');
-foreach my $db ('killed', 'spared')
+# The same batches without a kill, and everything in one pass.
+while ($node->safe_psql('spared', 'SELECT tracer.correlate(1500)') > 0) { }
+correlate_all($node, $_) foreach ('killed', 'once');
+foreach my $db ('killed', 'spared', 'once')
 {
 	is(unplaced($node, $db), 0, "$db: nothing is lost, nothing counted twice");
 }
 my $killed = partition($node, 'killed');
 ok($killed eq partition($node, 'spared'), 'the same incidents as in a database that was never killed');
+ok($killed eq partition($node, 'once'), 'and as in one that placed everything in one pass');
 cmp_ok(length($killed), '>', 10000, 'and they are many');
 
 $node->stop;
