@@ -91,8 +91,23 @@ apt_update_once() {
 apt_install() {
     apt_update_once
     step "installing $*"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" </dev/null 2>&1 |
-        grep -E --line-buffered '^(Get:|Unpacking|Setting up|E:|W:|Err)' | cut -c1-96 | sed 's/^/    /'
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" </dev/null 2>&1 | apt_progress
+}
+
+# apt's output: one line that moves on a terminal, the important ones elsewhere.
+apt_progress() {
+    if [ -t 1 ]; then
+        while IFS= read -r _line; do
+            case $_line in
+                E:* | W:* | Err:*) printf '\r\033[K    %s\n' "$_line" ;;
+                Get:* | Unpacking* | "Setting up"*) printf '\r\033[K    %.90s' "$_line" ;;
+            esac
+        done
+        printf '\r\033[K'
+    else
+        grep -E --line-buffered '^(Need to get|Fetched|Setting up (postgresql|gcc|clang|valgrind|mmdebstrap)|E:|W:|Err:)' |
+            cut -c1-96 | sed 's/^/    /'
+    fi
 }
 
 # tracer_setup [test]: everything that is not tracer itself.
