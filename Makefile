@@ -59,7 +59,7 @@ help:
 	@echo "  make demo        build, start a throwaway cluster, show four cascades become four incidents"
 	@echo "                   KEEP=1 leaves the cluster up; REPORT=n prints another incident's report"
 	@echo "  make test        the whole suite: regression, isolation, TAP (installs what it needs on Debian)"
-	@echo "                   SUITE=regress|isolation|tap runs one part, T=name one TAP file"
+	@echo "                   SUITE=regress|isolation|tap runs one part, T=name the tests of that name"
 	@echo "  make bench       speed, as ratios from one run; WORK=name runs one row of the table"
 	@echo "  make             build; make install installs into the server of PG_CONFIG=$(PG_CONFIG)"
 	@echo "  make dist        a source archive in dist/"
