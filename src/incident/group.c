@@ -259,7 +259,12 @@ base_changed(const Pass *p, int32 i)
 	char		because = e->stored_base_because ? e->stored_base_because : e->stored_because;
 	int64		parent = e->stored_base_because ? e->stored_base_parent : e->stored_parent;
 
-	return e->row_new || e->row_changed || e->base_because != because ||
+	if (e->row_new || e->row_changed)
+		return true;
+	/* what nobody looked at is as it was, whether its parent is loaded or not */
+	if (!p->ce[i].decided && !e->considered)
+		return false;
+	return e->base_because != because ||
 		id_of(p, e->base_parent) != parent ||
 		(e->base_parent != CASCADE_NONE && p->pe[e->base_parent].row_new) ||
 		e->suspect != e->stored_suspect;

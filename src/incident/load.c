@@ -196,7 +196,8 @@ pass_drop_gone(Pass *p)
 		{
 			column_int64(&p->gone, id);
 			affect_incident(p, p->pe[i].incident);
-			hash_search(p->episode_index, &id, HASH_REMOVE, NULL);
+			/* its row is still there: remembered, so that it is not loaded again */
+			((int64 *) hash_search(p->episode_index, &id, HASH_FIND, NULL))[1] = CASCADE_NONE;
 			moved[i] = CASCADE_NONE;
 			continue;
 		}
@@ -377,10 +378,9 @@ load_incidents(Pass *p, Column *numbers)
 }
 
 /*
- * Turns stored parent ids into indexes, of each episode once: what this pass
- * decides later stands. Kept apart from loading because a parent may come after
- * its child. A parent that is not loaded leaves none; that happens only to
- * episodes which nothing in this pass concerns.
+ * Turns stored parent ids into indexes, of the episodes that this pass has not
+ * decided itself. Done again whenever more is loaded: a parent may come after
+ * its child, and one older than the window comes only with its whole incident.
  */
 void
 load_links(Pass *p)
@@ -390,11 +390,9 @@ load_links(Pass *p)
 		PassEpisode *e = &p->pe[i];
 		CascadeEpisode *c = &p->ce[i];
 
-		if (e->linked || e->id == 0)
+		if (e->id == 0 || c->decided || e->considered)
 			continue;
-		e->linked = true;
-		if (e->stored_parent != 0)
-			e->parent = pass_find_episode(p, e->stored_parent);
+		e->parent = e->stored_parent != 0 ? pass_find_episode(p, e->stored_parent) : CASCADE_NONE;
 		e->base_parent = !e->stored_base_because ? e->parent
 			: e->stored_base_parent != 0 ? pass_find_episode(p, e->stored_base_parent)
 			: CASCADE_NONE;

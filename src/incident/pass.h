@@ -116,7 +116,6 @@ typedef struct PassEpisode
 	bool		gone;			/* no longer an episode: to be deleted */
 	bool		considered;		/* in this pass's search for suspects */
 	bool		affected;		/* its incident is regrouped */
-	bool		linked;			/* stored parents have been looked up */
 
 	/* the rule alone, after suspects and label rules */
 	int32		base_parent;
