@@ -29,11 +29,12 @@
 
 /* ---- query.c ------------------------------------------------------------- */
 
-/* A statement that is prepared once per backend. */
+/* A statement that is prepared once per backend and installation. */
 typedef struct Statement
 {
 	const char *sql;
 	SPIPlanPtr	plan;
+	Oid			schema;			/* oid of schema tracer it was prepared for */
 } Statement;
 
 /* One column of many rows, as an array parameter. */

@@ -11,6 +11,7 @@
  */
 #include "compat.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
@@ -22,9 +23,21 @@
 #define FETCH_ROWS 10000
 #define SEND_ROWS 50000
 
+/*
+ * The plan of a statement. DROP EXTENSION and CREATE EXTENSION within one
+ * session give tracer's types other oids, which a plan's parameters would not
+ * follow: it is thrown away then.
+ */
 static SPIPlanPtr
 prepared(Statement *st, int nargs, const Oid *types)
 {
+	Oid			schema = get_namespace_oid("tracer", false);
+
+	if (st->plan != NULL && st->schema != schema)
+	{
+		SPI_freeplan(st->plan);
+		st->plan = NULL;
+	}
 	if (st->plan == NULL)
 	{
 		SPIPlanPtr	plan = SPI_prepare(st->sql, nargs, (Oid *) types);
@@ -33,6 +46,7 @@ prepared(Statement *st, int nargs, const Oid *types)
 			elog(ERROR, "could not prepare statement: %s", SPI_result_code_string(SPI_result));
 		SPI_keepplan(plan);
 		st->plan = plan;
+		st->schema = schema;
 	}
 	return st->plan;
 }
