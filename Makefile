@@ -28,11 +28,11 @@ REGRESS_OPTS  = --inputdir=. --outputdir=tmp_check
 ISOLATION     = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=tmp_check/isolation
 
-PG_CPPFLAGS = -Isrc -MMD -MP
+PG_CPPFLAGS = -Isrc
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
-EXTRA_CLEAN = tracer--*.sql tmp_check build dist $(OBJS:.o=.d)
+EXTRA_CLEAN = tracer--*.sql tmp_check build dist
 
 # `help` is the first target of ours, but the build stays the default goal.
 .DEFAULT_GOAL = all
@@ -51,7 +51,8 @@ tracer--$(EXTVERSION).sql: $(SQL_PARTS) src/header.sql Makefile
 	@for f in $(SQL_PARTS); do printf -- '\n-- %s\n\n' "$$f"; cat $$f; done >> $@.tmp
 	@mv $@.tmp $@
 
--include $(wildcard src/*.d src/*/*.d)
+# Few and quick to compile: a changed header rebuilds them all.
+$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h src/*/*.h)
 
 help:
 	@echo "tracer: data incident correlation for PostgreSQL"

@@ -133,7 +133,7 @@ decide_partition(WindowObject winobj, CascadeIds *out, int64 rows)
 	int64	   *ids;
 	int32		n = 0;
 
-	SPI_connect();
+	query_begin();
 	context = AllocSetContextCreate(CurrentMemoryContext, "tracer cascade_id", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 	p = palloc0(sizeof(Pass));

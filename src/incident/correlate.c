@@ -510,7 +510,7 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 	int64		taken;
 
 	forbid_old_snapshots(function);
-	SPI_connect();
+	query_begin();
 	if (!take_lock(wait))
 	{
 		SPI_finish();
@@ -612,7 +612,7 @@ tracer_backtest(PG_FUNCTION_ARGS)
 	Datum		settings = PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2);
 
 	InitMaterializedSRF(fcinfo, 0);
-	SPI_connect();
+	query_begin();
 	if (settings)
 		check_settings(settings);
 	p = begin_pass(settings);

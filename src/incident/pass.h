@@ -34,7 +34,7 @@ typedef struct Statement
 {
 	const char *sql;
 	SPIPlanPtr	plan;
-	Oid			schema;			/* oid of schema tracer it was prepared for */
+	Oid			extension;		/* the installation it was prepared for */
 } Statement;
 
 /* One column of many rows, as an array parameter. */
@@ -47,6 +47,7 @@ typedef struct Column
 				max;
 } Column;
 
+extern void query_begin(void);
 extern uint64 query(Statement *st, int nargs, const Oid *types, const Datum *values,
 					const char *nulls);
 extern void query_each(Statement *st, int nargs, const Oid *types, const Datum *values,

@@ -11,8 +11,8 @@
  */
 #include "compat.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -23,6 +23,16 @@
 #define FETCH_ROWS 10000
 #define SEND_ROWS 50000
 
+static Oid	extension = InvalidOid;
+
+/* Connects to SPI; which installation this is, is asked once a pass. */
+void
+query_begin(void)
+{
+	SPI_connect();
+	extension = get_extension_oid("tracer", false);
+}
+
 /*
  * The plan of a statement. DROP EXTENSION and CREATE EXTENSION within one
  * session give tracer's types other oids, which a plan's parameters would not
@@ -31,9 +41,7 @@
 static SPIPlanPtr
 prepared(Statement *st, int nargs, const Oid *types)
 {
-	Oid			schema = get_namespace_oid("tracer", false);
-
-	if (st->plan != NULL && st->schema != schema)
+	if (st->plan != NULL && st->extension != extension)
 	{
 		SPI_freeplan(st->plan);
 		st->plan = NULL;
@@ -46,7 +54,7 @@ prepared(Statement *st, int nargs, const Oid *types)
 			elog(ERROR, "could not prepare statement: %s", SPI_result_code_string(SPI_result));
 		SPI_keepplan(plan);
 		st->plan = plan;
-		st->schema = schema;
+		st->extension = extension;
 	}
 	return st->plan;
 }
