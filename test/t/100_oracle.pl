@@ -47,8 +47,6 @@ sub alert
 	  join(', ', @names), $n * 1024, $n, $time, join(', ', map { "'$row{$_}'" } @names);
 }
 
-my $correlates = $node->safe_psql('postgres', "SELECT to_regprocedure('tracer.correlate(bigint)') IS NOT NULL") eq 't';
-
 # case NAME, EXPECTED (see oracle.line), ALERTS, then lineage => 'a>b b=>c a>c(1 hour)',
 # set => {...}, alias => {...}, changes => 'a@time', sql => '...'
 sub case
@@ -79,7 +77,6 @@ sub case
 	$sql .= alert(++$n, $_) for split ' ', $alerts;
 	$node->safe_psql('postgres', $sql);
 	is($node->safe_psql('postgres', "SELECT oracle.line('partition')"), $expected, "$name: the text");
-	return unless $correlates;
 	$node->safe_psql('postgres', 'SELECT tracer.correlate()');
 	is($node->safe_psql('postgres', "SELECT oracle.line('placed')"), $expected, "$name: correlate()");
 	is($node->safe_psql('postgres', 'SELECT oracle.broken(true)'), '', "$name: what must hold");
@@ -233,7 +230,7 @@ case 'part from a suspect', '1*s 2<1 3', 'x@0 y@10m z@11m', lineage => 's>x s>y 
 		  $n * 1024, $n, join(', ', map { $quote->($_) } @{$_}{qw(asset title severity source run_id fired_at)});
 	}
 	$node->safe_psql('postgres', $sql);
-	for my $who ('partition', $correlates ? 'placed' : ())
+	for my $who (qw(partition placed))
 	{
 		$node->safe_psql('postgres', 'SELECT tracer.correlate()') if $who eq 'placed';
 		is($node->safe_psql('postgres', "SELECT format('%s %s', o.asset, count(*) - 1) FROM oracle.$who() w JOIN tracer.alert o ON o.alert_id = w.origin_alert GROUP BY o.asset ORDER BY o.asset COLLATE \"C\""),
@@ -244,10 +241,8 @@ case 'part from a suspect', '1*s 2<1 3', 'x@0 y@10m z@11m', lineage => 's>x s>y 
 # Random scenarios.
 my $first = $ENV{TRACER_SEED} // 1;
 my $count = $ENV{TRACER_SEEDS} // 150;
-my @seen = (0) x 6;
 for my $seed ($first .. $first + $count - 1)
 {
-	last unless $correlates;
 	my $got = $node->safe_psql('postgres', <<"SQL");
 SELECT oracle.generate($seed);
 SELECT oracle.forget();

@@ -128,16 +128,16 @@ for my $seed ($first .. $first + $count - 1)
 	my ($rc, $out, $err) = $node->psql('postgres', $script, on_error_stop => 1);
 	my @bad = grep { /^(broken|in the end|stream)/ } split /\n/, $out;
 	my ($style) = $script =~ /^-- (.*)/;
-	ok($rc == 0 && !@bad, "seed $seed ($style)")
-	  or do
+	next if ok($rc == 0 && !@bad, "seed $seed ($style)");
+
+	if (my $dir = $ENV{TRACER_KEEP_SCRIPTS})
 	{
-		diag(join "\n", $err, @bad[ 0 .. min($#bad, 30) ], $node->safe_psql('postgres', 'SELECT oracle.describe()'));
-		if (my $dir = $ENV{TRACER_KEEP_SCRIPTS})
-		{
-			open my $fh, '>', "$dir/order_$seed.sql" or die $!;
-			print $fh "SELECT oracle.generate($seed); SELECT oracle.forget(); TRUNCATE oracle.handed_out; SELECT oracle.set_aside();\n", $script;
-		}
-	};
+		open my $fh, '>', "$dir/order_$seed.sql" or die $!;
+		print $fh "SELECT oracle.generate($seed); SELECT oracle.forget(); TRUNCATE oracle.handed_out; SELECT oracle.set_aside();\n", $script;
+	}
+	diag(join "\n", grep { $_ } $err, @bad[ 0 .. min($#bad, 30) ]);
+	BAIL_OUT("the server crashed at seed $seed") if $rc == 2 || !$node->poll_query_until('postgres', 'SELECT true');
+	diag($node->safe_psql('postgres', 'SELECT oracle.describe()'));
 }
 
 $node->stop;
