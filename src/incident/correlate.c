@@ -342,6 +342,27 @@ dirty_keys(Pass *p, const Column *keys)
 			p->ce[i].dirty = true;
 }
 
+/*
+ * Logs of names are of no use once a pass has seen them; of the log of edges the
+ * latest rows stay, from which other backends patch the graphs that they keep.
+ */
+static void
+trim_logs(const char *seen)
+{
+	static Statement names = {
+		"DELETE FROM tracer.identity_log WHERE xid < pg_snapshot_xmin($1::pg_snapshot)"
+	};
+	static Statement lineage = {
+		"SELECT tracer.trim_lineage_log(least(l.xid, pg_snapshot_xmin($1::pg_snapshot))) "
+		"  FROM (SELECT xid FROM tracer.lineage_log ORDER BY log_id DESC OFFSET 10000 LIMIT 1) l"
+	};
+	Oid			types[] = {TEXTOID};
+	Datum		values[] = {CStringGetTextDatum(seen)};
+
+	query(&names, 1, types, values, " ");
+	query(&lineage, 1, types, values, " ");
+}
+
 /* ---- the pass ------------------------------------------------------------------------ */
 
 /* How far before what changed anything may matter. */
@@ -551,7 +572,14 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 		rank_incidents(p);
 		save_pass(p);
 		/* only a pass that took everything has seen everything */
-		save_state(p, taken < max_alerts ? seen_now : p->first ? SEEN_NOTHING : p->seen);
+		if (taken < max_alerts)
+		{
+			save_state(p, seen_now);
+			if (news.names || news.lineage)
+				trim_logs(seen_now);
+		}
+		else
+			save_state(p, p->first ? SEEN_NOTHING : p->seen);
 	}
 	SPI_finish();
 	return taken;
@@ -599,6 +627,11 @@ check_settings(Datum settings)
 	};
 	Oid			types[] = {JSONBOID};
 
+	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(settings)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("settings must be a JSON object"),
+				 errhint("Give names and values, such as {\"horizon\": \"2 hours\"}.")));
 	query(&st, 1, types, &settings, " ");
 	SPI_freetuptable(SPI_tuptable);
 }
