@@ -6,7 +6,7 @@
  * people's decisions to some incidents anew; tracer.backtest() runs the same
  * steps from scratch and writes nothing.
  *
- * A pass is one transaction's work under an advisory lock, so that a crash at
+ * A pass is one transaction's work under a lock, so that a crash at
  * any point leaves what was there before, and two passes never see half of each
  * other. The lock belongs to the transaction: the next pass starts when this
  * one's result is committed.
@@ -27,6 +27,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -42,10 +43,6 @@ PG_FUNCTION_INFO_V1(tracer_correlate);
 PG_FUNCTION_INFO_V1(tracer_regroup);
 PG_FUNCTION_INFO_V1(tracer_backtest);
 
-/* The correlator's advisory lock: "trac", "er". */
-#define LOCK_HIGH 0x74726163
-#define LOCK_LOW 0x6572
-
 /* A snapshot to which every transaction is still to come. */
 #define SEEN_NOTHING "1:1:"
 
@@ -60,20 +57,18 @@ forbid_old_snapshots(const char *function)
 				 errhint("Run it in a READ COMMITTED transaction.")));
 }
 
+/*
+ * Takes the correlator's lock until the end of the transaction. An advisory lock
+ * of a class (field 4) that pg_advisory_lock() cannot name, so that no user can
+ * hold up correlation with it.
+ */
 static bool
 take_lock(bool wait)
 {
-	static Statement try = {"SELECT pg_try_advisory_xact_lock($1, $2)"};
-	static Statement lock = {"SELECT pg_advisory_xact_lock($1, $2)"};
-	Oid			types[] = {INT4OID, INT4OID};
-	Datum		values[] = {Int32GetDatum(LOCK_HIGH), Int32GetDatum(LOCK_LOW)};
-	bool		got = true;
+	LOCKTAG		tag;
 
-	query(wait ? &lock : &try, 2, types, values, "  ");
-	if (!wait)
-		got = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	SPI_freetuptable(SPI_tuptable);
-	return got;
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, get_extension_oid("tracer", false), 0, 3);
+	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 static Pass *
