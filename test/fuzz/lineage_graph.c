@@ -18,7 +18,7 @@
 #include "lineage/traverse.h"
 #include "pure_standalone.h"
 
-#define N 24
+#define N 70		/* more than one word of a bitmap */
 
 typedef struct Cell
 {
@@ -166,8 +166,8 @@ main(int argc, char **argv)
 	{
 		static Cell cell[N][N];
 		int64		id[N];
-		GraphEdge	e[200];
-		uint32		n = rnd(200);
+		GraphEdge	e[300];
+		uint32		n = rnd(300);
 		Graph	   *g;
 
 		memset(cell, 0, sizeof(cell));
