@@ -2,7 +2,8 @@
  * subgraph.c
  *		The part of lineage around one asset, where no graph is cached.
  *
- * Breadth first through an index of tracer.lineage, or by a recursive query
+ * Breadth first through an index of tracer.lineage alone, visibility map
+ * permitting, or by a recursive query
  * where row-level security decides what the user may see. Either way the edges
  * found make a small graph, on which every walk then runs as on the cached one.
  */
@@ -11,10 +12,13 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/visibilitymap.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/predicate.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -65,6 +69,33 @@ add_edge(EdgeList *l, int64 upstream, int64 downstream)
 	l->n++;
 }
 
+/*
+ * The next edge of an index scan, from the index alone where the page of the
+ * table is all-visible: both indexes begin with the two ends, the one searched
+ * for first.
+ */
+static bool
+next_edge(IndexScanDesc scan, TupleTableSlot *slot, Buffer *vmbuffer,
+		  int64 *other)
+{
+	ItemPointer tid;
+	bool		isnull;
+
+	while ((tid = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
+	{
+		BlockNumber block = ItemPointerGetBlockNumber(tid);
+
+		if (VM_ALL_VISIBLE(scan->heapRelation, block, vmbuffer))
+			PredicateLockPage(scan->heapRelation, block, scan->xs_snapshot);
+		else if (!index_fetch_heap(scan, slot))
+			continue;
+		*other = DatumGetInt64(index_getattr(scan->xs_itup, 2,
+											 scan->xs_itupdesc, &isnull));
+		return true;
+	}
+	return false;
+}
+
 Graph *
 subgraph_by_index(int64 start, WalkDirection dir, int32 max_depth,
 				  uint64 max_rows, Snapshot snapshot)
@@ -75,6 +106,7 @@ subgraph_by_index(int64 start, WalkDirection dir, int32 max_depth,
 								   AccessShareLock);
 	IndexScanDesc scan = index_beginscan_compat(rel, index, snapshot, 1);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	Buffer		vmbuffer = InvalidBuffer;
 	seen_hash  *seen = seen_create(CurrentMemoryContext, 256, NULL);
 	EdgeList	list = {0};
 	Size		room = 256;
@@ -86,11 +118,14 @@ subgraph_by_index(int64 start, WalkDirection dir, int32 max_depth,
 	bool		found;
 	uint64		rows = 0;
 
+	scan->xs_want_itup = true;
 	seen_insert(seen, start, &found);
 	queue[tail++] = start;
 	while (head < tail && rows <= max_rows)
 	{
 		ScanKeyData key;
+		int64		here,
+					next;
 
 		if (head == level_end)
 		{
@@ -99,24 +134,18 @@ subgraph_by_index(int64 start, WalkDirection dir, int32 max_depth,
 				break;
 		}
 		CHECK_FOR_INTERRUPTS();
-		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ,
-					Int64GetDatum(queue[head++]));
+		here = queue[head++];
+		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(here));
 		index_rescan(scan, &key, 1, NULL, 0);
 		rows++;
-		while (rows <= max_rows &&
-			   index_getnext_slot(scan, ForwardScanDirection, slot))
+		while (rows <= max_rows && next_edge(scan, slot, &vmbuffer, &next))
 		{
-			int64		up,
-						down,
-						next;
-
 			if (++rows % 1024 == 0)
 				CHECK_FOR_INTERRUPTS();
-			slot_getsomeattrs(slot, 2);
-			up = DatumGetInt64(slot->tts_values[0]);
-			down = DatumGetInt64(slot->tts_values[1]);
-			add_edge(&list, up, down);
-			next = dir == WALK_UP ? up : down;
+			if (dir == WALK_UP)
+				add_edge(&list, next, here);
+			else
+				add_edge(&list, here, next);
 			seen_insert(seen, next, &found);
 			if (found)
 				continue;
@@ -128,6 +157,8 @@ subgraph_by_index(int64 start, WalkDirection dir, int32 max_depth,
 			queue[tail++] = next;
 		}
 	}
+	if (BufferIsValid(vmbuffer))
+		ReleaseBuffer(vmbuffer);
 	ExecDropSingleTupleTableSlot(slot);
 	index_endscan(scan);
 	index_close(index, AccessShareLock);

@@ -3,13 +3,15 @@
  *		Walks over the lineage graph: closure, roots, shortest path.
  *
  * All start from one breadth-first walk over a bitmap of seen nodes and a
- * queue that is also the result. Memory is proportional to nodes and is
+ * queue that is also the result. Within a level the order of nodes is any, but
+ * the same every time. Memory is proportional to nodes and is
  * touched only as far as the walk goes (but for the bitmap).
  */
 #include "graph_impl.h"
 #include "lineage/traverse.h"
 
-/* How far ahead in the queue to ask for where a node's neighbours start. */
+/* How far ahead in the queue to ask for a node's neighbours; twice as far for
+ * where they start. */
 #define PREFETCH 8
 
 /* Edges between two looks at whether somebody wants us to stop. */
@@ -33,65 +35,150 @@ test(const uint64 *bits, uint32 i)
 	return (bits[i >> 6] >> (i & 63)) & 1;
 }
 
+/* Where the nodes of a level end and those of the next begin. */
+static void
+end_level(Reach *r, uint32 *room, uint32 tail)
+{
+	r->levels++;
+	if (r->levels == *room)
+	{
+		*room *= 2;
+		r->level = pure_realloc(r->level, sizeof(uint32) * ((Size) *room + 1));
+	}
+	r->level[r->levels] = tail;
+}
+
+/*
+ * One level, node by node through the queue. The next place in the queue is
+ * written whether the node is new or not: which of both cannot be foreseen, and
+ * a branch would be missed more often than the store costs.
+ */
+static inline uint32
+queue_level(const Graph *g, Reach *r, bool up, uint32 head, uint32 tail,
+			uint32 max_nodes)
+{
+	const uint32 *start = up ? g->up_start : g->down_start;
+	const uint32 *word = up ? g->up : g->down;
+	const uint32 level_end = tail;
+	uint32	   *queue = r->node;
+	uint64	   *seen = r->seen;
+	Size		edges = 0;
+
+	for (; head < level_end; head++)
+	{
+		GraphSpan	s;
+
+		if (head + 2 * PREFETCH < tail && queue[head + 2 * PREFETCH] < g->base_nodes)
+			__builtin_prefetch(&start[queue[head + 2 * PREFETCH]]);
+		if (head + PREFETCH < tail && queue[head + PREFETCH] < g->base_nodes)
+			__builtin_prefetch(&word[start[queue[head + PREFETCH]]]);
+		s = up ? graph_up_inline(g, queue[head])
+			: graph_down_inline(g, queue[head]);
+		for (uint32 i = 0; i < s.n; i++)
+		{
+			uint32		v = GRAPH_NODE(s.word[i]);
+			uint64		w = seen[v >> 6];
+
+			queue[tail] = v;
+			tail += !((w >> (v & 63)) & 1);
+			seen[v >> 6] = w | (UINT64_C(1) << (v & 63));
+		}
+		edges += s.n;
+		if (unlikely(edges >= INTERRUPT_EVERY))
+		{
+			edges = 0;
+			PURE_INTERRUPTS();
+		}
+		if (unlikely(tail > max_nodes))
+		{
+			r->cut = true;
+			break;
+		}
+	}
+	return tail;
+}
+
+/*
+ * One level that is a fair part of all nodes: mark what its edges lead to, then
+ * read the marks in order. No edge looks at what was seen, and the next level
+ * comes in the order of the arrays, which are so read from front to back.
+ */
+static inline uint32
+marked_level(const Graph *g, Reach *r, bool up, uint64 *mark, uint32 head,
+			 uint32 tail)
+{
+	const Size	words = ((Size) g->nodes >> 6) + 1;
+	const uint32 level_end = tail;
+	uint32	   *queue = r->node;
+	Size		edges = 0;
+
+	for (; head < level_end; head++)
+	{
+		GraphSpan	s = up ? graph_up_inline(g, queue[head])
+			: graph_down_inline(g, queue[head]);
+
+		for (uint32 i = 0; i < s.n; i++)
+		{
+			uint32		v = GRAPH_NODE(s.word[i]);
+
+			mark[v >> 6] |= UINT64_C(1) << (v & 63);
+		}
+		edges += s.n;
+		if (unlikely(edges >= INTERRUPT_EVERY))
+		{
+			edges = 0;
+			PURE_INTERRUPTS();
+		}
+	}
+	for (Size i = 0; i < words; i++)
+	{
+		uint64		fresh = mark[i] & ~r->seen[i];
+
+		if (mark[i] == 0)
+			continue;
+		mark[i] = 0;
+		r->seen[i] |= fresh;
+		for (; fresh != 0; fresh &= fresh - 1)
+			queue[tail++] = (uint32) (i * 64) + (uint32) __builtin_ctzll(fresh);
+	}
+	return tail;
+}
+
 /* The walk itself; inlined once for each direction. */
 static inline void
 reach(const Graph *g, Reach *r, bool up, int32 max_depth, uint32 max_nodes)
 {
-	const uint32 *start = up ? g->up_start : g->down_start;
-	uint32	   *queue = r->node;
-	uint32		tail = r->n;
+	const Size	words = ((Size) g->nodes >> 6) + 1;
+	uint64	   *mark = NULL;
 	uint32		head = 0;
 	uint32		level_room = 64;
-	Size		edges = 0;
 
 	r->level = pure_array(uint32, level_room + 1);
 	r->level[0] = 0;
-	while (head < tail)
+	while (head < r->n)
 	{
-		uint32		level_end = tail;
+		uint32		level_end = r->n;
 
-		r->levels++;
-		if (r->levels == level_room)
-		{
-			level_room *= 2;
-			r->level = pure_realloc(r->level, sizeof(uint32) * ((Size) level_room + 1));
-		}
-		r->level[r->levels] = level_end;
+		end_level(r, &level_room, level_end);
 		if ((int64) r->levels > max_depth)
 			break;
-		for (; head < level_end; head++)
+		if (level_end - head > words && max_nodes == NO_MAX_NODES)
 		{
-			GraphSpan	s;
-
-			if (head + PREFETCH < tail && queue[head + PREFETCH] < g->base_nodes)
-				__builtin_prefetch(&start[queue[head + PREFETCH]]);
-			s = up ? graph_up_inline(g, queue[head])
-				: graph_down_inline(g, queue[head]);
-			for (uint32 i = 0; i < s.n; i++)
-			{
-				uint32		v = GRAPH_NODE(s.word[i]);
-
-				if (!test_and_set(r->seen, v))
-					queue[tail++] = v;
-			}
-			edges += s.n;
-			if (unlikely(edges >= INTERRUPT_EVERY))
-			{
-				edges = 0;
-				PURE_INTERRUPTS();
-			}
-			if (unlikely(tail > max_nodes))
-			{
-				r->cut = true;
-				r->n = tail;
-				r->level[r->levels + 1] = tail;
-				if (tail > level_end)
-					r->levels++;
-				return;
-			}
+			if (mark == NULL)
+				mark = pure_array0(uint64, words);
+			r->n = marked_level(g, r, up, mark, head, level_end);
 		}
+		else
+			r->n = queue_level(g, r, up, head, level_end, max_nodes);
+		if (r->cut)
+		{
+			if (r->n > level_end)
+				end_level(r, &level_room, r->n);
+			break;
+		}
+		head = level_end;
 	}
-	r->n = tail;
+	pure_free(mark);
 }
 
 /*
@@ -104,7 +191,7 @@ graph_reach(const Graph *g, uint32 start, WalkDirection dir, int32 max_depth,
 {
 	Reach		r = {0};
 
-	r.node = pure_array(uint32, g->nodes);
+	r.node = pure_array(uint32, (Size) g->nodes + 1);	/* one past, see above */
 	r.seen = pure_array0(uint64, ((Size) g->nodes >> 6) + 1);
 	r.node[r.n++] = start;
 	test_and_set(r.seen, start);

@@ -5,7 +5,7 @@
  * Random edges with duplicates, cycles and self-loops over dense or sparse ids;
  * a graph built from some of them and patched by the rest, additions and
  * removals, is held against a matrix of what should be there: both directions,
- * lags, runs, and the number of edges. Exits 1 at the first difference.
+ * lags, runs, the number of edges, and what walks reach. Exits 1 at the first difference.
  *
  *	cc -g -fsanitize=address,undefined -DTRACER_STANDALONE -Isrc -Itest/fuzz \
  *		test/fuzz/lineage_graph.c src/lineage/graph.c src/lineage/traverse.c \
@@ -18,7 +18,7 @@
 #include "lineage/traverse.h"
 #include "pure_standalone.h"
 
-#define N 24
+#define N 70		/* more than one word of a bitmap */
 
 typedef struct Cell
 {
@@ -101,6 +101,62 @@ check(const Graph *g, Cell cell[N][N], const int64 *id, int round)
 		fail("wrong number of edges", round);
 }
 
+/*
+ * Walks find each node that can be reached once, at its distance: with every
+ * depth, by queue alone (a limit on nodes) and with levels marked.
+ */
+static void
+check_reach(const Graph *g, Cell cell[N][N], const int64 *id, int round)
+{
+	int			from = (int) rnd(N);
+	WalkDirection dir = rnd(2) ? WALK_UP : WALK_DOWN;
+	int32		max_depth = rnd(2) ? NO_MAX_DEPTH : (int32) rnd(4);
+	int			depth[N];
+	uint32		n = 1;
+
+	if (graph_find(g, id[from]) == GRAPH_NONE)
+		return;
+	for (int i = 0; i < N; i++)
+		depth[i] = i == from ? 0 : -1;
+	for (int d = 0; d < N && d < max_depth; d++)
+		for (int i = 0; i < N; i++)
+			for (int j = 0; depth[i] == d && j < N; j++)
+				if (depth[j] < 0 && (dir == WALK_UP ? cell[j][i] : cell[i][j]).present)
+				{
+					depth[j] = d + 1;
+					n++;
+				}
+	for (int queue_only = 0; queue_only < 2; queue_only++)
+	{
+		Reach		r = graph_reach(g, graph_find(g, id[from]), dir, max_depth,
+									queue_only ? NO_MAX_NODES - 1 : NO_MAX_NODES);
+
+		if (r.n != n || r.cut || r.level[r.levels] != n)
+			fail("wrong number of nodes reached", round);
+		for (uint32 k = 0; k < r.levels; k++)
+			for (uint32 p = r.level[k]; p < r.level[k + 1]; p++)
+			{
+				int			i = 0;
+
+				while (i < N && id[i] != graph_asset(g, r.node[p]))
+					i++;
+				if (i == N || depth[i] != (int) k)
+					fail("reached at a wrong distance, or twice", round);
+				depth[i] = -2;
+			}
+		for (int i = 0; i < N && queue_only == 0; i++)
+			if (depth[i] >= 0)
+				fail("not reached", round);
+		/* Back to distances for the second walk. */
+		for (uint32 k = 0; k < r.levels; k++)
+			for (uint32 p = r.level[k]; p < r.level[k + 1]; p++)
+				for (int i = 0; i < N; i++)
+					if (id[i] == graph_asset(g, r.node[p]))
+						depth[i] = (int) k;
+		reach_free(&r);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -110,8 +166,8 @@ main(int argc, char **argv)
 	{
 		static Cell cell[N][N];
 		int64		id[N];
-		GraphEdge	e[200];
-		uint32		n = rnd(200);
+		GraphEdge	e[300];
+		uint32		n = rnd(300);
 		Graph	   *g;
 
 		memset(cell, 0, sizeof(cell));
@@ -147,6 +203,8 @@ main(int argc, char **argv)
 			graph_patch(g, id[u], id[d], c->present, c->lag, c->runs);
 			if (i % 30 == 0)
 				check(g, cell, id, round);
+			if (i % 10 == 0)
+				check_reach(g, cell, id, round);
 		}
 		check(g, cell, id, round);
 		if (graph_nodes(g) > 0)
