@@ -470,7 +470,7 @@ run_pass(Pass *p, const News *news)
 		if (news->lineage || p->settings_changed || p->renamed_keys.n > 0)
 			first = Min(first, young_from(p));
 		from = cascade_sub(first, reach_back(p));
-		load_window(p, IS_VALID_TIMESTAMP(from) ? from : DT_NOBEGIN);
+		load_window(p, IS_VALID_TIMESTAMP(from) ? from : from < 0 ? DT_NOBEGIN : DT_NOEND);
 	}
 	else
 		p->loaded_from = PG_INT64_MIN;
