@@ -310,11 +310,13 @@ dirty_runners(Decider *d, uint32 place, int64 start)
 	for (uint32 i = 0; i < n; i++)
 	{
 		uint32		q = c->node_place[above[i].node];
+		int32		to;
 
 		if (q == GRAPH_NONE)
 			continue;
+		to = upper_bound(c, q, cascade_add(start, c->rules.max_incident_age));
 		for (int32 k = cascade_lower_bound(c, q, cascade_sub(start, c->rules.max_incident_age));
-			 k < upper_bound(c, q, cascade_add(start, c->rules.max_incident_age)); k++)
+			 k < to; k++)
 			c->episodes[c->by_place[k]].dirty = true;
 	}
 }

@@ -81,7 +81,6 @@ begin_pass(Datum overrides)
 	MemoryContextSwitchTo(context);
 	p = palloc0(sizeof(Pass));
 	p->context = context;
-	p->graph = lineage_graph();
 	p->loaded_from = PG_INT64_MAX;
 	column_init(&p->gone, INT8OID);
 	pass_create_indexes(p);
@@ -117,12 +116,25 @@ typedef struct News
 	bool		changes;
 } News;
 
+/*
+ * The snapshot up to which a pass takes everything, as text. A transaction's
+ * own snapshot does not list the transaction itself as running, but it may
+ * insert more after the pass: so it is added, or what follows would be taken
+ * for seen.
+ */
+#define SEEN_NOW \
+	"(SELECT CASE WHEN own IS NULL OR own >= pg_snapshot_xmax(s) THEN s::text " \
+	"             ELSE concat(pg_snapshot_xmin(s), ':', pg_snapshot_xmax(s), ':', " \
+	"                         (SELECT string_agg(x::text, ',' ORDER BY x) " \
+	"                            FROM (SELECT pg_snapshot_xip(s) UNION SELECT own) r(x))) END " \
+	"   FROM (SELECT pg_current_snapshot(), pg_current_xact_id_if_assigned()) n(s, own))"
+
 /* Is there anything to do? One round trip where there is not. */
 static News
 look_for_news(Pass *p, char **seen_now)
 {
 	static Statement st = {
-		"SELECT pg_current_snapshot()::text, "
+		"SELECT " SEEN_NOW ", "
 		"  EXISTS (SELECT 1 FROM tracer.identity_log WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
 		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)), "
 		"  EXISTS (SELECT 1 FROM tracer.lineage_log WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
@@ -132,7 +144,7 @@ look_for_news(Pass *p, char **seen_now)
 		"  EXISTS (SELECT 1 FROM tracer.change WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
 		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot))"
 	};
-	static Statement now = {"SELECT pg_current_snapshot()::text"};
+	static Statement now = {"SELECT " SEEN_NOW};
 	Oid			types[] = {TEXTOID};
 	News		news = {.alerts = true};
 
@@ -474,7 +486,7 @@ run_pass(Pass *p, const News *news)
 		if (news->lineage || p->settings_changed || p->renamed_keys.n > 0)
 			first = Min(first, young_from(p));
 		from = cascade_sub(first, reach_back(p));
-		load_window(p, IS_VALID_TIMESTAMP(from) ? from : DT_NOBEGIN);
+		load_window(p, IS_VALID_TIMESTAMP(from) ? from : from < 0 ? DT_NOBEGIN : DT_NOEND);
 	}
 	else
 		p->loaded_from = PG_INT64_MIN;
@@ -540,6 +552,8 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 	if (!load_state(p))
 		adopt_foreign_rows();
 	news = look_for_news(p, &seen_now);
+	/* not before the snapshot: it must hold every edge that counts as seen */
+	p->graph = lineage_graph();
 	if (news.names)
 		reidentify(p);
 	if (p->settings_changed && p->pass_number > 0)
@@ -644,6 +658,7 @@ tracer_backtest(PG_FUNCTION_ARGS)
 	if (settings)
 		check_settings(settings);
 	p = begin_pass(settings);
+	p->graph = lineage_graph();
 	column_init(&p->unplaced, INT8OID);
 	column_init(&p->renamed_keys, INT8OID);
 	p->dry = true;

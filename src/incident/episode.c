@@ -75,22 +75,29 @@ is_chronic(const Fold *f, const FoldEpisode *e, int64 t)
 static void
 add_run(FoldEpisode *e, int32 run)
 {
-	int32		i = e->nruns;
+	int32		i,
+				lo = 0,
+				hi = e->nruns;
 
 	if (run == CASCADE_NONE)
 		return;
-	for (int32 j = 0; j < e->nruns; j++)
-		if (e->runs[j] == run)
-			return;
+	while (lo < hi)
+	{
+		int32		mid = lo + (hi - lo) / 2;
+
+		if (e->runs[mid] < run)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo < e->nruns && e->runs[lo] == run)
+		return;
 	/* grown by doubling: a power of two is full */
 	if ((e->nruns & (e->nruns - 1)) == 0)
 		e->runs = pure_realloc(e->runs, sizeof(int32) * (Size) Max(1, 2 * e->nruns));
-	while (i > 0 && e->runs[i - 1] > run)
-	{
+	for (i = e->nruns; i > lo; i--)
 		e->runs[i] = e->runs[i - 1];
-		i--;
-	}
-	e->runs[i] = run;
+	e->runs[lo] = run;
 	e->nruns++;
 }
 
@@ -130,7 +137,7 @@ static void
 fold_resolve(Fold *f, FoldEvent *event)
 {
 	event->episode = CASCADE_NONE;
-	for (int32 i = f->n; i-- > 0;)
+	for (int32 i = f->n; i-- > f->maybe_open;)
 	{
 		FoldEpisode *e = &f->episodes[i];
 
@@ -140,6 +147,7 @@ fold_resolve(Fold *f, FoldEvent *event)
 		e->changed = true;
 		event->episode = Max(event->episode, i);
 	}
+	f->maybe_open = f->n;
 	if (!event->foreign)
 		remember(f, event);
 }

@@ -43,6 +43,7 @@ typedef struct Fold
 	FoldEpisode *episodes;		/* by start */
 	int32		n,
 				max;
+	int32		maybe_open;		/* all episodes before this one have an end */
 	/* the key's latest alerts, oldest first: time and whether it fired */
 	int64		recent_at[RECENT_EVENTS];
 	bool		recent_firing[RECENT_EVENTS];

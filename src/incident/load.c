@@ -54,6 +54,11 @@ load_settings(Pass *p, Datum overrides)
 	Oid			types[] = {JSONBOID};
 	Datum		values[] = {overrides};
 
+	/* before what it stands for: what changes in between is found by the next pass */
+	query(&fingerprint, 0, NULL, NULL, NULL);
+	p->fingerprint = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	SPI_freetuptable(SPI_tuptable);
+
 	query(&settings, 1, types, values, overrides ? " " : "n");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -78,10 +83,6 @@ load_settings(Pass *p, Datum overrides)
 	SPI_freetuptable(SPI_tuptable);
 
 	query_each(&quiet, 0, NULL, NULL, NULL, quiet_row, p);
-
-	query(&fingerprint, 0, NULL, NULL, NULL);
-	p->fingerprint = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	SPI_freetuptable(SPI_tuptable);
 }
 
 /*

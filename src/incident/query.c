@@ -4,7 +4,8 @@
  *
  * Each statement is prepared once per backend and kept: a pass over one alert
  * runs about twenty of them, and planning would be most of its time. Many rows
- * go in as one array per column (unnest), many come out through a cursor.
+ * go in as one array per column (unnest), in slices; those of a query without
+ * such arrays come out through a cursor.
  *
  * Statements are never read-only: each takes a new snapshot, so that what the
  * previous holder of the correlator's lock committed is seen.
@@ -161,6 +162,7 @@ query_columns(Statement *st, Column *columns, int ncolumns,
 			for (uint64 i = 0; i < n; i++)
 				row(context, table->vals[i], table->tupdesc);
 			SPI_freetuptable(table);
+			CHECK_FOR_INTERRUPTS();
 		}
 		MemoryContextReset(work);
 	}

@@ -52,6 +52,7 @@ typedef struct Ranker
 	Column		row[8];			/* incident, asset id, asset, fact, weight, ref, num, num2 */
 	PassChange *by_node;		/* changes, sorted */
 	int32	   *below;			/* by episode: how many descend from it */
+	int32	   *waiting;		/* by episode: children not counted into it yet */
 	/* the candidate at hand */
 	const PassIncident *inc;
 	int64		asset_id;
@@ -313,6 +314,31 @@ pick_neighbours(Ranker *r, int32 *out)
 	return n;
 }
 
+/*
+ * How many episodes descend from each member. A flapping check makes chains as
+ * long as the incident, so each link is walked once: a member counts into its
+ * parent when all its own children have counted into it.
+ */
+static void
+count_below(Ranker *r, const PassIncident *inc)
+{
+	Pass	   *p = r->p;
+
+	for (int32 i = inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
+		if (p->pe[i].parent != CASCADE_NONE)
+			r->waiting[p->pe[i].parent]++;
+	for (int32 i = inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
+		for (int32 at = i, up; r->waiting[at] == 0; at = up)
+		{
+			r->waiting[at] = -1;	/* done */
+			up = p->pe[at].parent;
+			if (up == CASCADE_NONE)
+				break;
+			r->below[up] += r->below[at] + 1;
+			r->waiting[up]--;
+		}
+}
+
 static void
 rank_incident(Ranker *r, PassIncident *inc)
 {
@@ -332,11 +358,8 @@ rank_incident(Ranker *r, PassIncident *inc)
 			seen_first = true;
 		else
 			second = Min(second, p->ce[i].start);
-		r->below[i] = 0;
 	}
-	for (int32 i = inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
-		for (int32 at = p->pe[i].parent; at != CASCADE_NONE; at = p->pe[at].parent)
-			r->below[at]++;
+	count_below(r, inc);
 
 	if (inc->suspect != 0)
 	{
@@ -395,6 +418,7 @@ rank_incidents(Pass *p)
 	for (int i = 0; i < 8; i++)
 		column_init(&r.row[i], types[i]);
 	r.below = pure_array0(int32, p->nepisodes);
+	r.waiting = pure_array0(int32, p->nepisodes);
 	r.by_node = pure_array(PassChange, p->nchanges);
 	if (p->nchanges > 0)
 		memcpy(r.by_node, p->changes, sizeof(PassChange) * p->nchanges);

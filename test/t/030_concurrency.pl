@@ -105,6 +105,17 @@ correlate_all($node, 'calm');
 is(unplaced($node, 'calm'), 0, 'from scratch: nothing is lost');
 is(partition($node, 'busy'), partition($node, 'calm'), 'the same incidents as from scratch');
 
+# What a transaction inserts after it has correlated itself is not taken for seen,
+# although a later transaction ended before.
+my $own = $node->background_psql('calm');
+$own->query_safe(q{BEGIN; INSERT INTO tracer.alert (title, asset) VALUES ('before', 'own')});
+$node->safe_psql('calm', 'CREATE TABLE public.later ()');
+$own->query_safe('SELECT tracer.correlate()');
+$own->query_safe(q{INSERT INTO tracer.alert (title, asset) VALUES ('after', 'own'); COMMIT});
+$own->quit;
+correlate_all($node, 'calm');
+is(unplaced($node, 'calm'), 0, 'an alert inserted after a pass in one transaction is placed');
+
 $idle->quit;
 $node->stop;
 done_testing();
