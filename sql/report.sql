@@ -256,5 +256,19 @@ SELECT string_agg(r ->> 'asset', ' > ' ORDER BY n) AS recovery
 -- What a query of tracer.incidents does not ask for costs it nothing.
 EXPLAIN (COSTS OFF) SELECT incident_id, severity, title, opened_at FROM tracer.incidents;
 
+-- Alerts at either edge of time take no view and no report away.
+INSERT INTO tracer.alert (asset, title, source, fired_at) VALUES
+  ('edge', 'first day', 'x', '4713-01-01 00:00+00 BC'), ('edge', 'last day', 'x', '294276-12-31 23:59:59+00'),
+  ('edge.life', 'whole life', 'x', '4713-01-01 00:00+00 BC');
+INSERT INTO tracer.alert (asset, title, source, status, fired_at) VALUES ('edge.life', 'whole life', 'x', 'resolved', '294276-12-31 23:59:59+00');
+INSERT INTO tracer.source (name, quiet_after) VALUES ('y', '170000 years');
+INSERT INTO tracer.alert (asset, title, severity, source, fired_at) VALUES ('edge', 'never quiet', 'warning', 'y', '2026-06-01 01:00+00');
+SELECT tracer.correlate();
+SELECT title, status, duration >= '0' AS has_duration, length(tracer.report(incident_id)) > 0 AS has_report,
+       length(tracer.report(incident_id, 'markdown')) > 0 AS has_markdown
+  FROM tracer.incidents WHERE origin_asset LIKE 'edge%' ORDER BY title;
+SELECT count(*) FROM tracer.open_warnings WHERE age IS NOT NULL AND asset = 'edge';
+SELECT count(*) > 0 AS ran FROM tracer.doctor();
+
 DROP TABLE cascade;
 DROP EXTENSION tracer;
