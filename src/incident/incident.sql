@@ -18,7 +18,10 @@ CREATE TABLE tracer.alert_key (
     asset_id      bigint,
     last_event_at timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX alert_key_identity ON tracer.alert_key (dedup_key, source, asset) NULLS NOT DISTINCT;
+-- Hashed, as an index row has a limit and what tools send has none: a stack
+-- trace in a title must not stop every pass. One pass at a time, which looks
+-- before it inserts, keeps (source, dedup_key, asset) unique.
+CREATE INDEX alert_key_identity ON tracer.alert_key (hashtextextended(dedup_key, 0), hashtextextended(source, 0));
 CREATE INDEX alert_key_asset ON tracer.alert_key (asset_id);
 COMMENT ON TABLE tracer.alert_key IS 'A check in one tool on one asset: what the alerts that can be repeats of each other have in common. Kept by tracer.correlate().';
 COMMENT ON COLUMN tracer.alert_key.key_id IS 'Id.';
