@@ -26,6 +26,29 @@ SELECT 'type', t.oid::regtype::text
    AND has_type_privilege('public', t.oid, 'USAGE')
  ORDER BY 1, 2;
 
+-- Everything in the schema says what it is, columns, sequences and trigger functions included.
+SELECT 'relation' AS kind, c.relname::text AS uncommented
+  FROM pg_class c
+ WHERE c.relnamespace = 'tracer'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S')
+   AND obj_description(c.oid, 'pg_class') IS NULL
+UNION ALL
+SELECT 'column', format('%s.%s', c.relname, a.attname)
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE c.relnamespace = 'tracer'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'c')
+   AND col_description(c.oid, a.attnum) IS NULL
+UNION ALL
+SELECT 'routine', oid::regprocedure::text
+  FROM pg_proc WHERE pronamespace = 'tracer'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
+UNION ALL
+SELECT 'type', t.oid::regtype::text
+  FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+ WHERE t.typnamespace = 'tracer'::regnamespace
+   AND (t.typtype IN ('e', 'd', 'r') OR t.typtype = 'c' AND c.relkind = 'c')
+   AND coalesce(obj_description(t.oid, 'pg_type'), obj_description(c.oid, 'pg_class')) IS NULL
+UNION ALL
+SELECT 'setting', name FROM tracer.setting WHERE description IS NULL OR description = ''
+ ORDER BY 1, 2;
+
 -- Every table that an incident is made of has a level that may read it.
 SELECT relname AS readable_by_nobody
   FROM pg_class

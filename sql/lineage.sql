@@ -48,6 +48,8 @@ SELECT tracer.link('raw', 'public.raw');
 SELECT tracer.link(NULL, 'raw');
 SELECT tracer.link('', 'raw');
 SELECT tracer.link(ARRAY['a'], ARRAY['b', 'c']);
+SELECT tracer.link(ARRAY[['a', 'b']], ARRAY[['c', 'd']]);
+SELECT tracer.unlink(ARRAY[['a', 'b']], ARRAY[['c', 'd']]);
 SELECT tracer.link('a', 'b', lag => '-1 second');
 SELECT tracer.link('a', 'b', lag => '11 years');
 SELECT tracer.link('a', 'b', kind => NULL);

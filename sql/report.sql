@@ -256,5 +256,32 @@ SELECT string_agg(r ->> 'asset', ' > ' ORDER BY n) AS recovery
 -- What a query of tracer.incidents does not ask for costs it nothing.
 EXPLAIN (COSTS OFF) SELECT incident_id, severity, title, opened_at FROM tracer.incidents;
 
+-- Alerts at either edge of time take no view and no report away.
+INSERT INTO tracer.alert (asset, title, source, fired_at) VALUES
+  ('edge', 'first day', 'x', '4713-01-01 00:00+00 BC'), ('edge', 'last day', 'x', '294276-12-31 23:59:59+00'),
+  ('edge.life', 'whole life', 'x', '4713-01-01 00:00+00 BC');
+INSERT INTO tracer.alert (asset, title, source, status, fired_at) VALUES ('edge.life', 'whole life', 'x', 'resolved', '294276-12-31 23:59:59+00');
+INSERT INTO tracer.source (name, quiet_after) VALUES ('y', '170000 years');
+INSERT INTO tracer.alert (asset, title, severity, source, fired_at) VALUES ('edge', 'never quiet', 'warning', 'y', '2026-06-01 01:00+00');
+SELECT tracer.correlate();
+SELECT title, status, duration >= '0' AS has_duration, length(tracer.report(incident_id)) > 0 AS has_report,
+       length(tracer.report(incident_id, 'markdown')) > 0 AS has_markdown
+  FROM tracer.incidents WHERE origin_asset LIKE 'edge%' ORDER BY title;
+SELECT count(*) FROM tracer.open_warnings WHERE age IS NOT NULL AND asset = 'edge';
+SELECT count(*) > 0 AS ran FROM tracer.doctor();
+
+-- Nor do words longer than any index takes stop a pass: a stack trace as title, key, source, run or name.
+CREATE TABLE trace AS SELECT string_agg(translate(md5(n::text), '0123456789', 'ghijklmnop'), '') AS text FROM generate_series(1, 1000) AS n;
+INSERT INTO tracer.alert (asset, title, source, dedup_key, run_id, fired_at)
+SELECT a.asset, a.title, a.source, a.dedup_key, a.run_id, '2026-06-02 01:00+00'
+  FROM trace, LATERAL (VALUES ('long.title', text, 'x', NULL, NULL), ('long.key', 'key', 'x', text, NULL), ('long.source', 'source', text, NULL, NULL),
+                              ('long.run', 'run', 'x', NULL, text), (text, 'asset', 'x', NULL, NULL)) AS a (asset, title, source, dedup_key, run_id);
+SELECT tracer.correlate();
+INSERT INTO tracer.alert (asset, title, source, fired_at) SELECT 'long.title', text, 'x', '2026-06-02 01:30+00' FROM trace;
+SELECT tracer.correlate();
+SELECT coalesce(CASE WHEN length(origin_asset) < 100 THEN origin_asset END, 'long.asset') AS origin, alert_count, length(tracer.report(incident_id)) > 0 AS has_report
+  FROM tracer.incidents WHERE opened_at = '2026-06-02 01:00+00' ORDER BY 1;
+DROP TABLE trace;
+
 DROP TABLE cascade;
 DROP EXTENSION tracer;

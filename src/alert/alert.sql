@@ -16,6 +16,7 @@ AS 'MODULE_PATHNAME', 'tracer_alert_is_valid';
 COMMENT ON FUNCTION tracer.alert_is_valid(text, timestamptz) IS 'Check constraint of tracer.alert: raises not_null_violation for a missing title and datetime_field_overflow for an infinite time, each with a hint; true otherwise.';
 
 CREATE SEQUENCE tracer.alert_id AS bigint INCREMENT BY 1024 MINVALUE 0 START WITH 1024;
+COMMENT ON SEQUENCE tracer.alert_id IS 'Ids of tracer.alert: unique across servers with node numbers of their own (tracer.set_node).';
 
 CREATE TABLE tracer.alert (
     alert_id    bigint PRIMARY KEY DEFAULT nextval('tracer.alert_id'),
@@ -71,6 +72,7 @@ COMMENT ON COLUMN tracer.source.quiet_after IS 'Overrides the setting quiet_afte
 COMMENT ON COLUMN tracer.source.description IS 'For people.';
 
 CREATE SEQUENCE tracer.change_id AS bigint INCREMENT BY 1024 MINVALUE 0 START WITH 1024;
+COMMENT ON SEQUENCE tracer.change_id IS 'Ids of tracer.change: as tracer.alert_id.';
 
 CREATE TABLE tracer.change (
     change_id   bigint PRIMARY KEY DEFAULT nextval('tracer.change_id'),
@@ -127,6 +129,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
+COMMENT ON FUNCTION tracer.stamp_xid() IS 'Trigger of tracer.alert and tracer.change, on a subscriber only: a replicated row gets this server''s transaction, so that correlation finds it.';
 CREATE TRIGGER stamp_xid BEFORE INSERT ON tracer.alert FOR EACH ROW EXECUTE FUNCTION tracer.stamp_xid();
 CREATE TRIGGER stamp_xid BEFORE INSERT ON tracer.change FOR EACH ROW EXECUTE FUNCTION tracer.stamp_xid();
 ALTER TABLE tracer.alert ENABLE REPLICA TRIGGER stamp_xid;

@@ -119,7 +119,9 @@ look_up_keys(Pass *p)
 	static Statement st = {
 		"SELECT u.i, k.key_id, k.asset, k.asset_id, k.last_event_at "
 		"  FROM unnest($1, $2, $3, $4) u(i, dedup_key, source, asset) "
-		"  JOIN tracer.alert_key k ON k.dedup_key = u.dedup_key AND k.source = u.source "
+		"  JOIN tracer.alert_key k ON hashtextextended(k.dedup_key, 0) = hashtextextended(u.dedup_key, 0) "
+		"   AND hashtextextended(k.source, 0) = hashtextextended(u.source, 0) "
+		"   AND k.dedup_key = u.dedup_key AND k.source = u.source "
 		"   AND (k.asset = u.asset OR k.asset IS NULL OR u.asset IS NULL)"
 	};
 	Column		c[4];

@@ -74,6 +74,12 @@ SELECT coalesce(i.resolution ->> 'category',
 $$;
 COMMENT ON FUNCTION tracer.incident_category(bigint) IS 'data change, logic change or operational issue: what the person who resolved the incident said, else what the changes and messages on its root speak for by tracer.category_rules. NULL where they say nothing or contradict each other.';
 
+-- Alerts may claim any date: one at the edge of time must not take a view away.
+CREATE FUNCTION tracer.before(at timestamptz, span interval) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN at >= '0001-01-01 UTC' THEN at - least(span, '1000 years') ELSE '-infinity' END;
+COMMENT ON FUNCTION tracer.before(timestamptz, interval) IS 'The time that lies span before at, without an error at the edge of time: a span counts as 1,000 years at most, and before a time earlier than the year 1, or NULL, lies -infinity.';
+
 CREATE VIEW tracer.incidents AS
 SELECT i.incident_id,
        CASE
@@ -86,8 +92,8 @@ SELECT i.incident_id,
               LEFT JOIN tracer.source r ON r.name = q.source
              WHERE e.incident_id = i.incident_id
                AND e.resolved_at IS NULL
-               AND e.last_fired_at + coalesce(r.quiet_after, (SELECT tracer.get('quiet_after')::interval))
-                   >= coalesce((SELECT c.watermark FROM tracer.correlate_state c), '-infinity'))
+               AND e.last_fired_at >= tracer.before((SELECT c.watermark FROM tracer.correlate_state c),
+                                                    coalesce(r.quiet_after, (SELECT tracer.get('quiet_after')::interval))))
        THEN 'quiet'
        WHEN i.open_count > 0 AND NOT i.origin_open
        THEN 'recovering'
@@ -113,15 +119,16 @@ SELECT i.incident_id,
                                  CASE WHEN i.placed
                                        AND i.confidence >= (SELECT tracer.get('min_confidence')::real)
                                       THEN coalesce(s.name, k.asset) END)) AS root_owner,
-       i.confidence,
+       round(i.confidence::numeric, 2)::real AS confidence,
        tracer.incident_category(i.incident_id) AS category,
        i.opened_at,
        i.last_alert_at,
        i.acknowledged_at,
        i.acknowledged_by,
        CASE WHEN i.reopened_at IS NULL OR i.reopened_at < i.ended_at THEN i.ended_at END AS resolved_at,
-       CASE WHEN i.ended_at IS NOT NULL AND (i.reopened_at IS NULL OR i.reopened_at < i.ended_at)
-            THEN i.ended_at ELSE now() END - i.opened_at AS duration,
+       greatest(least(CASE WHEN i.ended_at IS NOT NULL AND (i.reopened_at IS NULL OR i.reopened_at < i.ended_at)
+                           THEN i.ended_at ELSE now() END, '100000-01-01 UTC')
+                    - least(i.opened_at, '100000-01-01 UTC'), '0') AS duration,
        i.alert_count,
        i.asset_count,
        (SELECT count(DISTINCT t.owner)
@@ -146,14 +153,14 @@ COMMENT ON COLUMN tracer.incidents.severity IS 'Highest severity in it.';
 COMMENT ON COLUMN tracer.incidents.title IS 'What broke: the title of the origin.';
 COMMENT ON COLUMN tracer.incidents.root_asset IS 'Likely root cause, or the one that a person confirmed; NULL where confidence is below the setting min_confidence or lineage cannot place it.';
 COMMENT ON COLUMN tracer.incidents.root_owner IS 'Team that owns root_asset; NULL: none, or no root cause is named.';
-COMMENT ON COLUMN tracer.incidents.confidence IS 'How sure the root cause is, 0 to 1; NULL: not judged.';
+COMMENT ON COLUMN tracer.incidents.confidence IS 'How sure the root cause is, 0 to 1, to two digits; NULL: not judged.';
 COMMENT ON COLUMN tracer.incidents.category IS 'data change, logic change or operational issue; NULL: unknown.';
 COMMENT ON COLUMN tracer.incidents.opened_at IS 'When its first alert fired.';
 COMMENT ON COLUMN tracer.incidents.last_alert_at IS 'When its latest alert fired.';
 COMMENT ON COLUMN tracer.incidents.acknowledged_at IS 'When somebody took it; NULL: nobody has.';
 COMMENT ON COLUMN tracer.incidents.acknowledged_by IS 'Who took it.';
 COMMENT ON COLUMN tracer.incidents.resolved_at IS 'When the last of its alerts was resolved; NULL: not resolved, or reopened since.';
-COMMENT ON COLUMN tracer.incidents.duration IS 'How long it lasted, or has lasted by now.';
+COMMENT ON COLUMN tracer.incidents.duration IS 'How long it lasted, or has lasted by now; 0 for one that lies in the future.';
 COMMENT ON COLUMN tracer.incidents.alert_count IS 'Alerts that fired in it.';
 COMMENT ON COLUMN tracer.incidents.asset_count IS 'Assets that alert in it.';
 COMMENT ON COLUMN tracer.incidents.team_count IS 'Teams that own these assets.';

@@ -10,6 +10,7 @@
 
 -- Steps of 1,024 started at a node number keep ids unique across servers.
 CREATE SEQUENCE tracer.asset_id AS bigint INCREMENT BY 1024 MINVALUE 0 START WITH 1024;
+COMMENT ON SEQUENCE tracer.asset_id IS 'Ids of tracer.asset: as tracer.alert_id.';
 
 CREATE TABLE tracer.asset (
     asset_id    bigint PRIMARY KEY DEFAULT nextval('tracer.asset_id'),
@@ -92,6 +93,7 @@ CREATE TABLE tracer.lineage_log (
 );
 CREATE INDEX lineage_log_xid ON tracer.lineage_log (xid);
 
+COMMENT ON SEQUENCE tracer.lineage_log_log_id_seq IS 'Ids of tracer.lineage_log.';
 COMMENT ON TABLE tracer.lineage_log IS 'Pairs of assets whose lineage changed, for patching cached graphs and re-placing alerts. Not for users.';
 COMMENT ON COLUMN tracer.lineage_log.log_id IS 'Order within a transaction.';
 COMMENT ON COLUMN tracer.lineage_log.xid IS 'Transaction that changed the pair.';

@@ -41,6 +41,11 @@ DECLARE
     alias   text;
     changed bigint;
 BEGIN
+    IF array_ndims("link".upstream) > 1 OR array_ndims("link".downstream) > 1 THEN
+        RAISE EXCEPTION 'arrays of upstream and downstream must have one dimension'
+            USING ERRCODE = 'array_subscript_error',
+                  HINT = 'The n-th upstream feeds the n-th downstream.';
+    END IF;
     IF "link".upstream IS NULL OR "link".downstream IS NULL
        OR array_position("link".upstream, NULL) IS NOT NULL OR array_position("link".downstream, NULL) IS NOT NULL THEN
         RAISE EXCEPTION 'the name of an asset must not be NULL'
@@ -134,6 +139,11 @@ AS $$
 DECLARE
     removed bigint;
 BEGIN
+    IF array_ndims("unlink".upstream) > 1 OR array_ndims("unlink".downstream) > 1 THEN
+        RAISE EXCEPTION 'arrays of upstream and downstream must have one dimension'
+            USING ERRCODE = 'array_subscript_error',
+                  HINT = 'The n-th upstream feeds the n-th downstream.';
+    END IF;
     IF "unlink".upstream IS NULL OR "unlink".downstream IS NULL
        OR array_position("unlink".upstream, NULL) IS NOT NULL OR array_position("unlink".downstream, NULL) IS NOT NULL THEN
         RAISE EXCEPTION 'the name of an asset must not be NULL'
