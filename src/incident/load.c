@@ -503,7 +503,10 @@ load_changes(Pass *p, int64 from, int64 to)
 	Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
 	Datum		values[] = {TimestampTzGetDatum(from), TimestampTzGetDatum(to)};
 
+	p->nchanges = 0;
 	query_each(&st, 2, types, values, "  ", change_row, p);
+	p->changes_from = from;
+	p->changes_to = to;
 }
 
 /* ---- what the search for suspects asks ------------------------------------------------ */

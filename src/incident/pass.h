@@ -249,6 +249,8 @@ typedef struct Pass
 
 	PassChange *changes;
 	int32		nchanges;
+	int64		changes_from;	/* the span that they were loaded for */
+	int64		changes_to;
 	int64		change_first;	/* origins that new changes may bear on */
 	int64		change_latest;
 	PassDecision *decisions;
@@ -309,6 +311,7 @@ extern void next_numbers(const char *sequence, int64 n, int64 *out);
 extern void number_incidents(Pass *p);
 
 /* ---- save.c ------------------------------------------------------------------ */
+extern void number_episodes(Pass *p);
 extern void save_pass(Pass *p);
 extern void save_state(Pass *p, const char *seen);
 

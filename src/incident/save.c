@@ -409,9 +409,9 @@ save_incidents(Pass *p)
 	}
 }
 
-/* Writes everything that is new or different. */
+/* Gives new episodes their ids, which evidence refers to. */
 void
-save_pass(Pass *p)
+number_episodes(Pass *p)
 {
 	int64	   *ids;
 	int32		n = 0;
@@ -425,7 +425,12 @@ save_pass(Pass *p)
 		if (p->pe[i].row_new)
 			p->pe[i].id = ids[n++];
 	pfree(ids);
+}
 
+/* Writes everything that is new or different. */
+void
+save_pass(Pass *p)
+{
 	save_keys(p);
 	save_episodes(p);
 	save_placements(p);
