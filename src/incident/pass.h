@@ -102,7 +102,6 @@ typedef struct PassAlert
 	int8		severity;
 	bool		firing;
 	bool		is_new;			/* has no placement yet */
-	bool		moved;			/* its placement must be written */
 	int64		old_episode;	/* stored placement, 0 for none */
 } PassAlert;
 
@@ -199,6 +198,7 @@ typedef struct Pass
 	int64		quiet_after;
 	double		min_confidence;
 	const Graph *graph;
+	char	  **node_names;		/* by node, as far as asked for */
 	bool		dry;			/* backtest: nothing stored is read or written */
 
 	char	   *seen;			/* snapshot up to which alerts were taken */
