@@ -204,6 +204,25 @@ INSERT INTO tracer.alert (asset, title, source) VALUES ('orders', 'orders is lat
 SELECT tracer.declare('Forecast is empty', asset => 'forecast') AS part \gset
 SELECT origin_asset FROM tracer.incidents WHERE incident_id = :part;
 
+-- Evidence stays when an incident is grouped anew, and when a late symptom joins.
+SELECT tracer.link(ARRAY['feed', 'feed', 'feed', 'feed_a'], ARRAY['feed_a', 'feed_b', 'feed_c', 'feed_d']);
+INSERT INTO tracer.change (asset, kind, title, changed_at) VALUES ('feed', 'deploy', 'v2', '2025-04-01 09:30+00');
+INSERT INTO tracer.alert (asset, title, fired_at)
+SELECT asset, asset || ' is late', '2025-04-01 10:00+00' FROM unnest(ARRAY['feed_a', 'feed_b', 'feed_c']) asset;
+SELECT tracer.correlate();
+CREATE TEMP VIEW told AS
+SELECT asset, fact, weight, num, num2 FROM tracer.evidence_row
+ WHERE fact IN ('change', 'consumers', 'silent') AND incident_id = (SELECT incident_id FROM tracer.incidents WHERE suspect AND origin_asset = 'feed');
+CREATE TEMP TABLE told_at_first AS SELECT * FROM told;
+SELECT asset, fact, num, num2 FROM told_at_first ORDER BY fact;
+SELECT tracer.regroup(ARRAY[max(alert_id)]) FROM tracer.alert WHERE asset = 'feed_b';
+SELECT * FROM told EXCEPT TABLE told_at_first;
+INSERT INTO tracer.alert (asset, title, fired_at) VALUES ('feed_d', 'feed_d is late', '2025-04-04 10:00+00');
+SELECT tracer.correlate();
+SELECT * FROM told EXCEPT TABLE told_at_first;
+SELECT count(*) = (SELECT count(*) FROM told_at_first) AS still FROM told;
+DROP VIEW told;
+
 -- Every public view and column says what it is.
 SELECT c.oid::regclass AS view, a.attname AS column
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -82,6 +82,8 @@ begin_pass(Datum overrides)
 	p = palloc0(sizeof(Pass));
 	p->context = context;
 	p->loaded_from = PG_INT64_MAX;
+	p->changes_from = PG_INT64_MAX;
+	p->changes_to = PG_INT64_MIN;
 	column_init(&p->gone, INT8OID);
 	pass_create_indexes(p);
 	load_settings(p, overrides);
@@ -578,6 +580,7 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 	if (taken > 0 || news.names || news.lineage || news.changes || p->settings_changed || regroup)
 	{
 		run_pass(p, &news);
+		number_episodes(p);
 		rank_incidents(p);
 		save_pass(p);
 		/* only a pass that took everything has seen everything */

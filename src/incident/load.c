@@ -503,7 +503,10 @@ load_changes(Pass *p, int64 from, int64 to)
 	Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
 	Datum		values[] = {TimestampTzGetDatum(from), TimestampTzGetDatum(to)};
 
+	p->nchanges = 0;
 	query_each(&st, 2, types, values, "  ", change_row, p);
+	p->changes_from = from;
+	p->changes_to = to;
 }
 
 /* ---- what the search for suspects asks ------------------------------------------------ */
@@ -540,13 +543,17 @@ node_name(Pass *p, uint32 node)
 	Datum		values[] = {Int64GetDatum(graph_asset(p->graph, node))};
 	char	   *name = NULL;
 
+	if (p->node_names == NULL)
+		p->node_names = pure_array0(char *, graph_nodes(p->graph));
+	if (p->node_names[node] != NULL)
+		return p->node_names[node];
 	if (query(&st, 1, types, values, " ") > 0)
 		name = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	SPI_freetuptable(SPI_tuptable);
-	return name ? name : "";
+	return p->node_names[node] = name ? name : "";
 }
 
-/* Ties between suspects are rare: names are fetched when two meet. */
+/* Only ties between suspects need names: each is fetched when it first ties. */
 int
 compare_node_names(void *context, uint32 a, uint32 b)
 {

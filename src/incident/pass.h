@@ -102,7 +102,6 @@ typedef struct PassAlert
 	int8		severity;
 	bool		firing;
 	bool		is_new;			/* has no placement yet */
-	bool		moved;			/* its placement must be written */
 	int64		old_episode;	/* stored placement, 0 for none */
 } PassAlert;
 
@@ -199,6 +198,7 @@ typedef struct Pass
 	int64		quiet_after;
 	double		min_confidence;
 	const Graph *graph;
+	char	  **node_names;		/* by node, as far as asked for */
 	bool		dry;			/* backtest: nothing stored is read or written */
 
 	char	   *seen;			/* snapshot up to which alerts were taken */
@@ -249,6 +249,8 @@ typedef struct Pass
 
 	PassChange *changes;
 	int32		nchanges;
+	int64		changes_from;	/* the span that they were loaded for */
+	int64		changes_to;
 	int64		change_first;	/* origins that new changes may bear on */
 	int64		change_latest;
 	PassDecision *decisions;
@@ -309,6 +311,7 @@ extern void next_numbers(const char *sequence, int64 n, int64 *out);
 extern void number_incidents(Pass *p);
 
 /* ---- save.c ------------------------------------------------------------------ */
+extern void number_episodes(Pass *p);
 extern void save_pass(Pass *p);
 extern void save_state(Pass *p, const char *seen);
 

@@ -396,6 +396,76 @@ rank_incident(Ranker *r, PassIncident *inc)
 	inc->confidence = best / (best + Max(next, 0.0) + UNKNOWN);
 }
 
+/* ---- what ranking needs beyond the pass ---------------------------------------- */
+
+/*
+ * An incident may be regrouped in a pass that decided nothing near its origin:
+ * a person merged it, or a late symptom joined. Its ancestors and the changes
+ * around it are looked up then, so that its evidence stays.
+ */
+static void
+load_surroundings(Pass *p)
+{
+	int64		from = PG_INT64_MAX,
+				to = PG_INT64_MIN;
+
+	for (int32 i = 0; i < p->nincidents; i++)
+	{
+		from = Min(from, p->incidents[i].opened_at);
+		to = Max(to, p->incidents[i].last_alert_at);
+	}
+	if (from <= to)
+	{
+		from = Max(cascade_sub(from, p->rules.change_lookback), DT_NOBEGIN);
+		to = Min(cascade_add(to, p->rules.detection_lag), DT_NOEND);
+		if (from < p->changes_from || to > p->changes_to)
+			load_changes(p, from, to);
+	}
+	if (p->graph != NULL && p->nplaces > p->cascade.nplaces)
+		p->cascade.ancestry = ancestry_create(p->graph, p->place_node, p->nplaces, true);
+}
+
+static void
+consumers_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Pass	   *p = context;
+	PassEpisode *head = &p->pe[DatumGetInt32(SPI_getbinval(tuple, desc, 1, &(bool) {false}))];
+
+	head->failing = (int32) row_int64(tuple, desc, 2, 0);
+	head->bearing = (int32) row_int64(tuple, desc, 3, 0);
+}
+
+/* Counts of consumers of suspects that this pass did not search for again. */
+static void
+load_consumers(Pass *p)
+{
+	static Statement st = {
+		"SELECT u.i, v.num::bigint, v.num2::bigint "
+		"  FROM unnest($1, $2, $3) u(i, incident_id, asset_id) "
+		"  JOIN tracer.evidence_row v ON v.incident_id = u.incident_id AND v.asset_id = u.asset_id "
+		"   AND v.fact = 'consumers'"
+	};
+	Column		c[3];
+
+	column_init(&c[0], INT4OID);
+	column_init(&c[1], INT8OID);
+	column_init(&c[2], INT8OID);
+	for (int32 i = 0; i < p->nincidents; i++)
+	{
+		const PassIncident *inc = &p->incidents[i];
+		const PassEpisode *head = &p->pe[inc->root];
+
+		if (inc->suspect == 0 || head->considered || p->ce[inc->root].decided ||
+			head->incident == 0)
+			continue;
+		column_add(&c[0], Int32GetDatum(inc->root), false);
+		column_int64(&c[1], head->incident);
+		column_int64(&c[2], inc->suspect);
+	}
+	if (c[0].n > 0)
+		query_columns(&st, c, 3, consumers_row, p);
+}
+
 /* Ranks the candidates of every regrouped incident and stores the evidence. */
 void
 rank_incidents(Pass *p)
@@ -415,6 +485,8 @@ rank_incidents(Pass *p)
 	Ranker		r = {.p = p};
 	Column		old;
 
+	load_surroundings(p);
+	load_consumers(p);
 	for (int i = 0; i < 8; i++)
 		column_init(&r.row[i], types[i]);
 	r.below = pure_array0(int32, p->nepisodes);

@@ -330,7 +330,7 @@ save_incidents(Pass *p)
 		"SELECT u.a, b, c, d, e, f, g, h, j, k, l, m, n, t.title "
 		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
 		"    u(a, b, c, d, e, f, g, h, j, k, l, m, n, o) "
-		"  JOIN tracer.alert t ON t.alert_id = u.o "
+		"  LEFT JOIN tracer.alert t ON t.alert_id = u.o "
 		"    ON CONFLICT (incident_id) DO UPDATE SET merged_into = NULL, "
 		"       origin_id = excluded.origin_id, suspect_id = excluded.suspect_id, "
 		"       placed = excluded.placed, opened_at = excluded.opened_at, "
@@ -338,7 +338,7 @@ save_incidents(Pass *p)
 		"       severity = excluded.severity, alert_count = excluded.alert_count, "
 		"       asset_count = excluded.asset_count, open_count = excluded.open_count, "
 		"       origin_open = excluded.origin_open, confidence = excluded.confidence, "
-		"       title = excluded.title"
+		"       title = coalesce(excluded.title, i.title)"
 	};
 	static Statement redirect = {
 		"WITH u AS (SELECT * FROM unnest($1, $2) u(loser, winner)), "
@@ -409,9 +409,9 @@ save_incidents(Pass *p)
 	}
 }
 
-/* Writes everything that is new or different. */
+/* Gives new episodes their ids, which evidence refers to. */
 void
-save_pass(Pass *p)
+number_episodes(Pass *p)
 {
 	int64	   *ids;
 	int32		n = 0;
@@ -425,7 +425,12 @@ save_pass(Pass *p)
 		if (p->pe[i].row_new)
 			p->pe[i].id = ids[n++];
 	pfree(ids);
+}
 
+/* Writes everything that is new or different. */
+void
+save_pass(Pass *p)
+{
 	save_keys(p);
 	save_episodes(p);
 	save_placements(p);

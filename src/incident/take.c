@@ -87,7 +87,6 @@ take_row(void *context, HeapTuple tuple, TupleDesc desc)
 	a->key = pass_key(p, source, dedup, asset, row_int64(tuple, desc, 8, 0));
 	a->run = pass_run(p, run);
 	a->is_new = true;
-	a->moved = true;
 	attach_event(p, p->nalerts - 1);
 
 	pfree(source);
@@ -563,9 +562,6 @@ fold_key(Pass *p, int32 key, Fold *f, const StoredList *stored,
 			int32		e = (*events)[i].episode;
 
 			a->episode = e == CASCADE_NONE ? CASCADE_NONE : index[e];
-			if (!a->is_new && (a->episode == CASCADE_NONE ? a->old_episode != 0
-							   : p->pe[a->episode].id != a->old_episode))
-				a->moved = true;
 		}
 	}
 	pfree(source);
