@@ -599,6 +599,12 @@ check_settings(Datum settings)
 	};
 	Oid			types[] = {JSONBOID};
 
+	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(settings)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("settings of tracer.backtest() must be an object, not %s",
+						TextDatumGetCString(DirectFunctionCall1(jsonb_typeof, settings))),
+				 errhint("Give names and values, such as '{\"horizon\": \"4 hours\"}'.")));
 	query(&st, 1, types, &settings, " ");
 	SPI_freetuptable(SPI_tuptable);
 }
