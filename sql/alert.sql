@@ -76,6 +76,7 @@ SELECT tgname FROM pg_trigger WHERE tgrelid = 'tracer.alert'::regclass AND tgtyp
 INSERT INTO tracer.change (asset, title, changed_at) VALUES ('orders', 'deploy', NULL);
 INSERT INTO tracer.change (asset, title, changed_at) VALUES ('orders', 'deploy', 'infinity');
 INSERT INTO tracer.change (asset) VALUES ('orders');
+INSERT INTO tracer.metric (asset, name, ts, value) VALUES ('orders', 'row_count', '-infinity', 1);
 INSERT INTO tracer.source (name, quiet_after) VALUES ('dbt', '0');
 \set VERBOSITY default
 

@@ -223,6 +223,13 @@ SELECT * FROM told EXCEPT TABLE told_at_first;
 SELECT count(*) = (SELECT count(*) FROM told_at_first) AS still FROM told;
 DROP VIEW told;
 
+-- A backtest takes the settings that tracer.set() would, by name.
+SELECT tracer.backtest(settings => '[]');
+SELECT tracer.backtest(settings => 'null');
+SELECT tracer.backtest(settings => '{"horizons": "1 hour"}');
+SELECT tracer.backtest(settings => '{"horizon": "soon"}');
+SELECT count(*) > 0 AS ran FROM tracer.backtest(settings => NULL);
+
 -- Every public view and column says what it is.
 SELECT c.oid::regclass AS view, a.attname AS column
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -107,7 +107,7 @@ COMMENT ON COLUMN tracer.change.xid IS 'Transaction that inserted it. Leave it t
 CREATE TABLE tracer.metric (
     asset text NOT NULL,
     name  text NOT NULL,
-    ts    timestamptz NOT NULL DEFAULT now(),
+    ts    timestamptz NOT NULL DEFAULT now() CHECK (isfinite(ts)),
     value double precision
 );
 CREATE INDEX metric_asset_name_ts ON tracer.metric (asset, name, ts);
@@ -116,7 +116,7 @@ SELECT pg_catalog.pg_extension_config_dump('tracer.metric', '');
 COMMENT ON TABLE tracer.metric IS 'Points of time series that belong to assets. INSERT or COPY.';
 COMMENT ON COLUMN tracer.metric.asset IS 'Name or alias of the asset.';
 COMMENT ON COLUMN tracer.metric.name IS 'Name of the series, such as row_count.';
-COMMENT ON COLUMN tracer.metric.ts IS 'Time of the point.';
+COMMENT ON COLUMN tracer.metric.ts IS 'Time of the point; finite.';
 COMMENT ON COLUMN tracer.metric.value IS 'Its value; NULL: measured and missing.';
 
 -- Rows that logical replication applies bring the publisher's transaction ids:

@@ -41,6 +41,7 @@
 
 PG_FUNCTION_INFO_V1(tracer_correlate);
 PG_FUNCTION_INFO_V1(tracer_regroup);
+PG_FUNCTION_INFO_V1(tracer_hold_correlation);
 PG_FUNCTION_INFO_V1(tracer_backtest);
 
 /* A snapshot to which every transaction is still to come. */
@@ -622,6 +623,17 @@ tracer_regroup(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * Whoever decides about an incident takes the correlator's lock before its row:
+ * a pass takes them in that order, too.
+ */
+Datum
+tracer_hold_correlation(PG_FUNCTION_ARGS)
+{
+	take_lock(true);
+	PG_RETURN_VOID();
+}
+
 /* ---- backtest ---------------------------------------------------------------------------- */
 
 static int64
@@ -642,8 +654,9 @@ check_settings(Datum settings)
 	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(settings)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("settings must be a JSON object"),
-				 errhint("Give names and values, such as {\"horizon\": \"2 hours\"}.")));
+				 errmsg("settings of tracer.backtest() must be an object, not %s",
+						TextDatumGetCString(DirectFunctionCall1(jsonb_typeof, settings))),
+				 errhint("Give names and values, such as '{\"horizon\": \"4 hours\"}'.")));
 	query(&st, 1, types, &settings, " ");
 	SPI_freetuptable(SPI_tuptable);
 }

@@ -334,6 +334,11 @@ SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'tracer_regroup';
 COMMENT ON FUNCTION tracer.regroup(bigint[]) IS 'Places what is waiting and applies people''s decisions anew to the incidents that hold these alerts. Waits for a pass under way. Called by tracer.merge() and its like.';
 
+CREATE FUNCTION tracer.hold_correlation() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tracer_hold_correlation';
+COMMENT ON FUNCTION tracer.hold_correlation() IS 'Waits for a pass under way and keeps others from starting until the end of the transaction. Not for users: what people do to an incident takes it first, so that it never meets a pass halfway.';
+
 CREATE FUNCTION tracer.cascade_id(asset text, ts timestamptz, horizon interval DEFAULT NULL) RETURNS bigint
 LANGUAGE c STABLE WINDOW PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'tracer_cascade_id';

@@ -41,14 +41,10 @@ AS $$
 DECLARE
     number bigint;
 BEGIN
-    -- A pass that commits while we wait for the row may have merged it away.
-    LOOP
-        number := tracer.live_incident(incident);
-        PERFORM FROM tracer.incident i
-          WHERE i.incident_id = number AND i.merged_into IS NULL
-            FOR UPDATE;
-        EXIT WHEN FOUND;
-    END LOOP;
+    -- The same order as a pass: its lock, then rows. No pass merges it away now.
+    PERFORM tracer.hold_correlation();
+    number := tracer.live_incident(incident);
+    PERFORM FROM tracer.incident i WHERE i.incident_id = number FOR UPDATE;
     RETURN number;
 END
 $$;

@@ -48,8 +48,12 @@ my @deeds = (
 	[ 1, 'declare an asset', "INSERT INTO tracer.asset (name) VALUES ('new ' || clock_timestamp())" ],
 	[ 1, 'declare lineage', "SELECT tracer.link('up ' || clock_timestamp(), 'down')" ],
 	[ 1, 'record a change', "INSERT INTO tracer.change (asset, title) VALUES ('a', 'deployed')" ],
+	[ 1, 'record a metric', "INSERT INTO tracer.metric (asset, name, value) VALUES ('a', 'row_count', 1)" ],
+	[ 2, 'correlate', 'SELECT tracer.correlate()' ],
+	[ 2, 'try other settings', q(SELECT count(*) FROM tracer.backtest(settings => '{"horizon": "1 hour"}')) ],
 	[ 2, 'acknowledge', "SELECT tracer.acknowledge($id)" ],
 	[ 2, 'write a note', "SELECT tracer.note($id, 'looking')" ],
+	[ 3, 'name a team', "INSERT INTO tracer.team (name) VALUES ('team ' || clock_timestamp())" ],
 	[ 3, 'change settings', "SELECT tracer.set('horizon', '6 hours')" ]);
 
 foreach my $who ('stranger', @levels)

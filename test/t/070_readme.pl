@@ -47,5 +47,20 @@ is( $node->safe_psql('readme', "SELECT string_agg(root_asset, ',') FROM tracer.i
 	'stg.orders', 'the incident that it reads is the one with the root cause that it names');
 is($node->safe_psql('readme', 'SELECT status FROM tracer.incidents WHERE incident_id = 1'), 'resolved', 'and is resolved in the end');
 
+# The picture on its first screen is what a user sees, line by line.
+my ($picture) = $text =~ /^```text\n(OPEN.*?)^```/ms;
+new_database($node, 'picture');
+$node->command_ok(
+	[
+		'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-v', 'data=' . top() . '/test/data/cascades',
+		'-f', top() . '/test/lib/load_cascades.sql', 'picture'
+	],
+	'the cascades load');
+$node->safe_psql('picture', 'SELECT tracer.correlate()');
+my $report = $node->safe_psql('picture', "SELECT tracer.report(incident_id) FROM tracer.incidents WHERE root_asset = 'spark.daily_transactions_agg'");
+my %told = map { s/ \(incident \d+\)$//r => 1 } split /\n/, $report;
+is_deeply([ grep { $_ ne '' && !$told{ s/ \(incident \d+\)$//r } } split /\n/, $picture // 'no picture' ],
+	[], 'the picture is true') or diag($report);
+
 $node->stop;
 done_testing();
