@@ -19,19 +19,6 @@
 #include "incident/pass.h"
 #include "incident/suspect.h"
 
-void
-affect_incident(Pass *p, int64 number)
-{
-	if (number != 0)
-		hash_search(p->affected, &number, HASH_ENTER, NULL);
-}
-
-static bool
-is_affected(Pass *p, int64 number)
-{
-	return number != 0 && hash_search(p->affected, &number, HASH_FIND, NULL) != NULL;
-}
-
 /* ---- the base ----------------------------------------------------------------- */
 
 /*

@@ -366,6 +366,20 @@ load_window(Pass *p, int64 from)
 	p->loaded_from = from;
 }
 
+/* The incident of that old number is to be regrouped: its episodes are needed. */
+void
+affect_incident(Pass *p, int64 number)
+{
+	if (number != 0)
+		hash_search(p->affected, &number, HASH_ENTER, NULL);
+}
+
+bool
+is_affected(Pass *p, int64 number)
+{
+	return number != 0 && hash_search(p->affected, &number, HASH_FIND, NULL) != NULL;
+}
+
 /* Every stored episode of some incidents. */
 void
 load_incidents(Pass *p, Column *numbers)

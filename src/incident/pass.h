@@ -5,6 +5,7 @@
  *	correlate.c	the pass from lock to last write; the SQL functions
  *	query.c		statements and bulk arrays over SPI
  *	take.c		new alerts -> keys -> episodes
+ *	news.c		names, edges, changes -> what is dirty
  *	load.c		settings, state, stored episodes, decisions
  *	intern.c	names -> small numbers
  *	group.c		parents -> incidents
@@ -293,6 +294,8 @@ extern void pass_add_claim(Pass *p, int64 number, int32 episode);
 extern void pass_drop_gone(Pass *p);
 extern void load_key_episodes(Pass *p);
 extern void load_window(Pass *p, int64 from);
+extern void affect_incident(Pass *p, int64 number);
+extern bool is_affected(Pass *p, int64 number);
 extern void load_incidents(Pass *p, Column *numbers);
 extern void load_links(Pass *p);
 extern void load_decisions(Pass *p);
@@ -301,9 +304,27 @@ extern bool older_alerts(void *context, uint32 node, int64 from, int64 to);
 extern char *node_name(Pass *p, uint32 node);
 extern int	compare_node_names(void *context, uint32 a, uint32 b);
 
+/* ---- news.c ----------------------------------------------------------------- */
+typedef struct News
+{
+	bool		alerts;
+	bool		names;
+	bool		lineage;
+	bool		lineage_all;	/* too many edges to list */
+	bool		changes;
+} News;
+
+extern void adopt_foreign_rows(void);
+extern News look_for_news(Pass *p, char **seen_now);
+extern int64 young_from(const Pass *p);
+extern void reidentify(Pass *p);
+extern void dirty_by_lineage(Pass *p, const News *news);
+extern void dirty_keys(Pass *p, const Column *keys);
+extern void affect_by_changes(Pass *p);
+extern void trim_logs(const char *seen);
+
 /* ---- group.c ---------------------------------------------------------------- */
 extern void base_parents(Pass *p, int64 first, int64 latest);
-extern void affect_incident(Pass *p, int64 number);
 extern void group_incidents(Pass *p);
 
 /* ---- number.c ---------------------------------------------------------------- */
