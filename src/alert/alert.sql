@@ -37,9 +37,7 @@ CREATE TABLE tracer.alert (
     CONSTRAINT alert_is_valid CHECK (tracer.alert_is_valid(title, fired_at))
 );
 ALTER SEQUENCE tracer.alert_id OWNED BY tracer.alert.alert_id;
--- One transaction's rows share one xid; looking for duplicates on ascending keys
--- costs every insert and saves little.
-CREATE INDEX alert_xid ON tracer.alert (xid) WITH (deduplicate_items = off);
+CREATE INDEX alert_xid ON tracer.alert (xid);
 SELECT pg_catalog.pg_extension_config_dump('tracer.alert', '');
 SELECT pg_catalog.pg_extension_config_dump('tracer.alert_id', '');
 
@@ -120,17 +118,23 @@ COMMENT ON COLUMN tracer.metric.ts IS 'Time of the point; finite.';
 COMMENT ON COLUMN tracer.metric.value IS 'Its value; NULL: measured and missing.';
 
 -- Rows that logical replication applies bring the publisher's transaction ids:
--- they get this server's, so that the next pass finds them.
+-- they get this server's, so that the next pass finds them. After the row, not
+-- before it: a BEFORE trigger, even one that never fires here, makes COPY insert
+-- row by row.
 CREATE FUNCTION tracer.stamp_xid() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    NEW.xid := pg_current_xact_id();
-    RETURN NEW;
+    IF TG_TABLE_NAME = 'alert' THEN
+        UPDATE tracer.alert a SET xid = pg_current_xact_id() WHERE a.alert_id = NEW.alert_id;
+    ELSE
+        UPDATE tracer.change c SET xid = pg_current_xact_id() WHERE c.change_id = NEW.change_id;
+    END IF;
+    RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION tracer.stamp_xid() IS 'Trigger of tracer.alert and tracer.change, on a subscriber only: a replicated row gets this server''s transaction, so that correlation finds it.';
-CREATE TRIGGER stamp_xid BEFORE INSERT ON tracer.alert FOR EACH ROW EXECUTE FUNCTION tracer.stamp_xid();
-CREATE TRIGGER stamp_xid BEFORE INSERT ON tracer.change FOR EACH ROW EXECUTE FUNCTION tracer.stamp_xid();
+COMMENT ON FUNCTION tracer.stamp_xid() IS 'Trigger function: gives rows that logical replication applies this server''s transaction id.';
+CREATE TRIGGER stamp_xid AFTER INSERT ON tracer.alert FOR EACH ROW EXECUTE FUNCTION tracer.stamp_xid();
+CREATE TRIGGER stamp_xid AFTER INSERT ON tracer.change FOR EACH ROW EXECUTE FUNCTION tracer.stamp_xid();
 ALTER TABLE tracer.alert ENABLE REPLICA TRIGGER stamp_xid;
 ALTER TABLE tracer.change ENABLE REPLICA TRIGGER stamp_xid;

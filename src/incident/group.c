@@ -257,28 +257,36 @@ base_changed(const Pass *p, int32 i)
 		e->suspect != e->stored_suspect;
 }
 
-/* Decisions tie incidents together: what one of them touches, both are. */
-static bool
+/*
+ * Decisions tie incidents together: what one of them touches, both are. Until
+ * nothing more comes, since one decision may lead to the next.
+ */
+static void
 spread_decisions(Pass *p)
 {
-	bool		grew = false;
+	bool		grew = p->ndecisions > 0;
 
-	for (int32 i = 0; i < p->ndecisions; i++)
+	find_decisions(p);
+	while (grew)
 	{
-		PassDecision *d = &p->decisions[i];
-		int64		a = p->pe[d->episode].incident,
-					b = d->other == CASCADE_NONE ? 0 : p->pe[d->other].incident;
-		bool		any = is_affected(p, a) || is_affected(p, b) || p->pe[d->episode].row_new ||
-			(d->other != CASCADE_NONE && p->pe[d->other].row_new);
-
-		if (any && ((a != 0 && !is_affected(p, a)) || (b != 0 && !is_affected(p, b))))
+		grew = false;
+		for (int32 i = 0; i < p->ndecisions; i++)
 		{
-			affect_incident(p, a);
-			affect_incident(p, b);
-			grew = true;
+			PassDecision *d = &p->decisions[i];
+			bool		a = is_affected(p, d->incident),
+						b = is_affected(p, d->other_incident);
+
+			if ((a || b ||
+				 (d->episode != CASCADE_NONE && p->pe[d->episode].affected) ||
+				 (d->other != CASCADE_NONE && p->pe[d->other].affected)) &&
+				((d->incident != 0 && !a) || (d->other_incident != 0 && !b)))
+			{
+				affect_incident(p, d->incident);
+				affect_incident(p, d->other_incident);
+				grew = true;
+			}
 		}
 	}
-	return grew;
 }
 
 static void
@@ -325,9 +333,9 @@ apply_decisions(Pass *p)
 	for (int32 i = 0; i < p->ndecisions; i++)
 	{
 		PassDecision *d = &p->decisions[i];
-		PassEpisode *e = &p->pe[d->episode];
+		PassEpisode *e = &p->pe[Max(d->episode, 0)];
 
-		if (!e->affected)
+		if (d->episode == CASCADE_NONE || !e->affected)
 			continue;
 		switch (d->kind)
 		{
@@ -430,9 +438,9 @@ group_incidents(Pass *p)
 	}
 	for (int32 i = 0; i < p->nclaims; i++)
 		affect_incident(p, p->claims[i].number);
-	do
-		load_affected(p);
-	while (spread_decisions(p));
+	spread_decisions(p);
+	load_affected(p);
+	find_decisions(p);
 
 	for (int32 i = 0; i < p->nepisodes; i++)
 	{
@@ -483,9 +491,9 @@ group_incidents(Pass *p)
 	for (int32 i = 0; i < p->ndecisions; i++)
 	{
 		PassDecision *d = &p->decisions[i];
-		PassEpisode *e = &p->pe[d->episode];
+		PassEpisode *e = &p->pe[Max(d->episode, 0)];
 
-		if (e->affected && d->kind == 'r' && e->root != CASCADE_NONE &&
+		if (d->episode != CASCADE_NONE && e->affected && d->kind == 'r' && e->root != CASCADE_NONE &&
 			incident_of[e->root] != CASCADE_NONE)
 			p->incidents[incident_of[e->root]].confirmed =
 				d->root_asset ? d->root_asset : p->keys[e->key].asset_id;

@@ -419,71 +419,72 @@ load_links(Pass *p)
 /* ---- decisions and changes --------------------------------------------------------- */
 
 static void
-decision_episode_row(void *context, HeapTuple tuple, TupleDesc desc)
+decision_row(void *context, HeapTuple row, TupleDesc desc)
 {
-	column_int64(context, row_int64(tuple, desc, 1, 0));
+	Pass	   *p = context;
+	char	   *kind = row_text(row, desc, 1);
+	PassDecision *d;
+
+	if ((p->ndecisions & (p->ndecisions - 1)) == 0)
+		p->decisions = pure_realloc(p->decisions,
+									sizeof(PassDecision) * (Size) Max(1, 2 * p->ndecisions));
+	d = &p->decisions[p->ndecisions++];
+	d->kind = kind[0];
+	d->alert = row_int64(row, desc, 2, 0);
+	d->other_alert = row_int64(row, desc, 3, 0);
+	d->episode_id = row_int64(row, desc, 4, 0);
+	d->other_id = row_int64(row, desc, 5, 0);
+	d->incident = row_int64(row, desc, 6, 0);
+	d->other_incident = row_int64(row, desc, 7, 0);
+	d->root_asset = row_int64(row, desc, 8, 0);
+	d->asset = row_int64(row, desc, 9, 0);
+	d->episode = d->other = CASCADE_NONE;
+	pfree(kind);
 }
 
 /*
- * Loads people's decisions in order, with the episodes that hold their alerts.
- * Those whose alert is not placed (any more, or yet) wait.
+ * Loads people's decisions in order, and where their alerts are as far as that is
+ * stored; not the episodes, of which only those of regrouped incidents matter.
  */
 void
 load_decisions(Pass *p)
 {
-	static Statement episodes = {
-		"SELECT DISTINCT e.incident_id FROM tracer.decision d "
-		"  JOIN tracer.placement l ON l.alert_id IN (d.alert_id, d.other_id) "
-		"  JOIN tracer.episode e USING (episode_id) "
-		" WHERE e.incident_id IS NOT NULL"
-	};
 	static Statement st = {
-		"SELECT d.kind, l.episode_id, o.episode_id, d.alert_id, d.other_id, s.asset_id "
+		"SELECT d.kind, d.alert_id, d.other_id, e.episode_id, o.episode_id, e.incident_id, "
+		"       o.incident_id, s.asset_id, coalesce(s.asset_id, k.asset_id) "
 		"  FROM tracer.decision d "
 		"  LEFT JOIN tracer.placement l ON l.alert_id = d.alert_id "
-		"  LEFT JOIN tracer.placement o ON o.alert_id = d.other_id "
+		"  LEFT JOIN tracer.alert_key k ON k.key_id = l.key_id "
+		"  LEFT JOIN tracer.episode e ON e.episode_id = l.episode_id "
+		"  LEFT JOIN tracer.placement m ON m.alert_id = d.other_id "
+		"  LEFT JOIN tracer.episode o ON o.episode_id = m.episode_id "
 		"  LEFT JOIN tracer.asset s ON s.name = d.root_asset "
 		" ORDER BY d.decision_id"
 	};
-	Column		numbers;
-	uint64		n;
 
-	if (query(&st, 0, NULL, NULL, NULL) == 0)
+	query_each(&st, 0, NULL, NULL, NULL, decision_row, p);
+}
+
+/* The episode that holds an alert: as this pass placed it, or as stored. */
+static int32
+episode_of(Pass *p, int64 alert, int64 stored)
+{
+	int32		a = alert == 0 ? -1 : pass_find_alert(p, alert);
+
+	return a >= 0 ? p->alerts[a].episode : pass_find_episode(p, stored);
+}
+
+/* Finds the episodes that decisions speak of, among those that are loaded. */
+void
+find_decisions(Pass *p)
+{
+	for (int32 i = 0; i < p->ndecisions; i++)
 	{
-		SPI_freetuptable(SPI_tuptable);
-		return;
+		PassDecision *d = &p->decisions[i];
+
+		d->episode = episode_of(p, d->alert, d->episode_id);
+		d->other = episode_of(p, d->other_alert, d->other_id);
 	}
-	SPI_freetuptable(SPI_tuptable);
-
-	column_init(&numbers, INT8OID);
-	query_each(&episodes, 0, NULL, NULL, NULL, decision_episode_row, &numbers);
-	load_incidents(p, &numbers);
-
-	n = query(&st, 0, NULL, NULL, NULL);
-	p->decisions = palloc0(sizeof(PassDecision) * (n + 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		PassDecision *d = &p->decisions[p->ndecisions];
-		char	   *kind = row_text(row, desc, 1);
-		int64		alert = row_int64(row, desc, 4, 0),
-					other = row_int64(row, desc, 5, 0);
-
-		d->kind = kind[0];
-		d->episode = pass_find_episode(p, row_int64(row, desc, 2, 0));
-		d->other = pass_find_episode(p, row_int64(row, desc, 3, 0));
-		d->root_asset = row_int64(row, desc, 6, 0);
-
-		/* an alert of this very pass has moved, or has no placement yet */
-		if (pass_find_alert(p, alert) >= 0)
-			d->episode = p->alerts[pass_find_alert(p, alert)].episode;
-		if (other != 0 && pass_find_alert(p, other) >= 0)
-			d->other = p->alerts[pass_find_alert(p, other)].episode;
-		if (d->episode != CASCADE_NONE && !p->pe[d->episode].gone)
-			p->ndecisions++;
-	}
-	SPI_freetuptable(SPI_tuptable);
 }
 
 static void

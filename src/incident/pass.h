@@ -151,9 +151,18 @@ typedef struct PassClaim
 typedef struct PassDecision
 {
 	char		kind;			/* j, p, r */
+	/* stored: where the two alerts are, 0 where nowhere */
+	int64		alert;
+	int64		other_alert;
+	int64		episode_id;
+	int64		other_id;
+	int64		incident;
+	int64		other_incident;
+	int64		root_asset;		/* r: the asset named, where it has no alert */
+	int64		asset;			/* the asset meant, or 0 */
+	/* known once what is affected is loaded */
 	int32		episode;
-	int32		other;			/* j: CASCADE_NONE where unknown */
-	int64		root_asset;
+	int32		other;
 } PassDecision;
 
 typedef struct PassChange
@@ -299,6 +308,7 @@ extern bool is_affected(Pass *p, int64 number);
 extern void load_incidents(Pass *p, Column *numbers);
 extern void load_links(Pass *p);
 extern void load_decisions(Pass *p);
+extern void find_decisions(Pass *p);
 extern void load_changes(Pass *p, int64 from, int64 to);
 extern bool older_alerts(void *context, uint32 node, int64 from, int64 to);
 extern char *node_name(Pass *p, uint32 node);

@@ -144,11 +144,11 @@ history_evidence(Ranker *r)
 	for (int32 i = 0; i < p->ndecisions; i++)
 	{
 		const PassDecision *d = &p->decisions[i];
-		const PassEpisode *e = &p->pe[d->episode];
-		int64		asset = d->root_asset ? d->root_asset : p->keys[e->key].asset_id;
+		int64		incident = d->episode == CASCADE_NONE ? d->incident
+			: p->pe[d->episode].new_incident;
 
-		if (d->kind == 'r' && asset != 0 && asset == r->asset_id &&
-			e->new_incident != r->inc->number)
+		if (d->kind == 'r' && d->asset != 0 && d->asset == r->asset_id &&
+			incident != r->inc->number)
 			times++;
 	}
 	if (times > 0)

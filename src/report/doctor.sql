@@ -26,11 +26,12 @@ WITH key AS (
 ), state AS (
      SELECT s.system_id, s.watermark, true AS "exists" FROM tracer.correlate_state s
 ), pace AS (
-     -- Of a source's last 30 alerts: how many, and the longest silence between two.
+     -- Of a source's last 30 alerts: how many, and the longest silence between two, in
+     -- seconds, since the time between the first and the last day is no interval.
      SELECT s.source, count(*) AS n, max(g.gap) AS longest, max(g.fired_at) AS last
        FROM (SELECT DISTINCT k.source FROM key k WHERE k.source NOT IN ('declared', 'tracer')) AS s
       CROSS JOIN LATERAL (
-            SELECT r.fired_at, r.fired_at - lag(r.fired_at) OVER (ORDER BY r.fired_at) AS gap
+            SELECT r.fired_at, extract(epoch FROM r.fired_at) - lag(extract(epoch FROM r.fired_at)) OVER (ORDER BY r.fired_at) AS gap
               FROM (SELECT p.fired_at
                       FROM key k
                       JOIN tracer.placement p ON p.key_id = k.key_id
@@ -121,11 +122,11 @@ WITH key AS (
       WHERE t.due IS NOT NULL AND tracer.next_due(t.due, now()) IS NULL
      UNION ALL
      SELECT 'warning', 'sources', p.source,
-            format('silent for %s; between its last alerts lay at most %s', tracer.span(extract(epoch FROM now() - p.last)), tracer.span(extract(epoch FROM p.longest))),
+            format('silent for %s; between its last alerts lay at most %s', tracer.span(extract(epoch FROM now() - p.last)), tracer.span(p.longest)),
             'Check that the tool still sends; a tool without failures is silent too.'
        FROM pace p
       WHERE p.n >= 10
-        AND now() - p.last > greatest(p.longest * 3, interval '1 day')
+        AND extract(epoch FROM now() - p.last) > greatest(p.longest * 3, 86400)
      UNION ALL
      SELECT 'warning', 'sources', k.source, format('its clock runs ahead: it sent an alert that fired %s from now', tracer.span(extract(epoch FROM max(k.last_event_at) - now()))),
             'Correct the clock or the time zone of that tool; event time decides what belongs together.'
