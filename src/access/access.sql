@@ -74,6 +74,9 @@ VALUES
   ('admin', 'DELETE', 'table', 'asset_alias'),
   ('admin', 'UPDATE, DELETE', 'table', 'change'),
   ('admin', 'UPDATE, DELETE', 'table', 'metric'),
+  ('admin', 'EXECUTE', 'function', 'forget_incidents'),
+  ('admin', 'EXECUTE', 'function', 'forget_rows'),
+  ('admin', 'EXECUTE', 'function', 'maintain'),
   ('admin', 'EXECUTE', 'function', 'set'),
   ('admin', 'EXECUTE', 'function', 'set_node')
 $$;

@@ -29,6 +29,10 @@ quiet_row(void *context, HeapTuple tuple, TupleDesc desc)
 	pass_source_quiet(context, name, interval_us(value));
 }
 
+/* The settings that decide what belongs together; others say who hears of it. */
+#define GROUPING_SETTINGS \
+	"'horizon', 'detection_lag', 'max_hops', 'max_incident_age', 'change_lookback', 'quiet_after'"
+
 /*
  * Reads the settings; for a backtest, with others laid over them. The
  * fingerprint changes whenever anything does that decides about grouping.
@@ -45,7 +49,7 @@ load_settings(Pass *p, Datum overrides)
 	};
 	static Statement fingerprint = {
 		"SELECT md5(concat((SELECT string_agg(name || '=' || coalesce(value, ''), ',' ORDER BY name) "
-		"                     FROM tracer.setting), "
+		"                     FROM tracer.setting WHERE name IN (" GROUPING_SETTINGS ")), "
 		"                  (SELECT string_agg(name || '=' || extract(epoch FROM quiet_after), ',' ORDER BY name) "
 		"                     FROM tracer.source WHERE quiet_after IS NOT NULL), "
 		"                  (SELECT string_agg(concat_ws(':', name, labels, source, extract(epoch FROM \"window\")), ',' "
