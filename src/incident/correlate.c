@@ -244,6 +244,8 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 		adopt_foreign_rows();
 	news = look_for_news(p, &seen_now);
 	/* not before the snapshot: it must hold every edge that counts as seen */
+	if (news.lineage)
+		lineage_graph_recheck();
 	p->graph = lineage_graph();
 	if (news.names)
 		reidentify(p);

@@ -527,6 +527,12 @@ up_to_date(Size max_bytes, bool may_build)
 	return graph_memory(c->graph) <= max_bytes ? c->graph : NULL;
 }
 
+void
+lineage_graph_recheck(void)
+{
+	generation++;
+}
+
 const Graph *
 lineage_graph(void)
 {

@@ -19,6 +19,12 @@ extern const Graph *lineage_graph_within_limit(void);
 /* The same, but only what is there already, brought up to date. */
 extern const Graph *lineage_graph_if_cached(void);
 
+/*
+ * Has the next call look for changes, told of any or not: a transaction is seen
+ * by snapshots a moment before its invalidations are sent.
+ */
+extern void lineage_graph_recheck(void);
+
 /* What is there, up to date or not, or NULL: for estimates. */
 extern const Graph *lineage_graph_peek(void);
 
