@@ -76,6 +76,6 @@ WITH stored AS (
 INSERT INTO tracer.alert (asset, title, severity, source, fired_at) VALUES
   ('elsewhere', 'long', 'error', 'ticket', '2026-05-22 00:00+00'), ('raw', 'raw failed', 'error', 'dbt', '2026-05-22 00:00+00');
 SELECT tracer.correlate();
-SELECT status, opened_at, last_alert_at FROM tracer.incidents WHERE last_alert_at >= '2026-05-22';
+SELECT status, opened_at, last_alert_at FROM tracer.incidents WHERE last_alert_at >= '2026-05-22' ORDER BY opened_at;
 DROP EXTENSION tracer;
 DROP TABLE before;

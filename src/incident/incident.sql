@@ -112,6 +112,7 @@ CREATE TABLE tracer.incident (
     open_count      bigint NOT NULL DEFAULT 0,
     origin_open     boolean NOT NULL DEFAULT true,
     confidence      real,
+    root_asset      text,
     title           text,
     acknowledged_at timestamptz,
     acknowledged_by text,
@@ -135,6 +136,7 @@ COMMENT ON COLUMN tracer.incident.asset_count IS 'Assets that alert in it.';
 COMMENT ON COLUMN tracer.incident.open_count IS 'Episodes in it that are not resolved.';
 COMMENT ON COLUMN tracer.incident.origin_open IS 'Whether an origin of it is not resolved.';
 COMMENT ON COLUMN tracer.incident.confidence IS 'How sure the root cause is, 0 to 1; NULL: not judged.';
+COMMENT ON COLUMN tracer.incident.root_asset IS 'Likeliest root cause, however sure; NULL: its alert named no asset.';
 COMMENT ON COLUMN tracer.incident.title IS 'Title of the alert that it began with.';
 COMMENT ON COLUMN tracer.incident.acknowledged_at IS 'When somebody took it; NULL: nobody has.';
 COMMENT ON COLUMN tracer.incident.acknowledged_by IS 'Who took it.';
@@ -152,18 +154,20 @@ CREATE TABLE tracer.evidence_row (
     weight      real NOT NULL,
     ref         bigint,
     num         double precision,
-    num2        double precision
+    num2        double precision,
+    name        text
 );
 CREATE INDEX evidence_row_incident ON tracer.evidence_row (incident_id);
 COMMENT ON TABLE tracer.evidence_row IS 'Evidence as stored: one row per incident, root-cause candidate and fact. tracer.evidence puts it into words.';
 COMMENT ON COLUMN tracer.evidence_row.incident_id IS 'The incident.';
 COMMENT ON COLUMN tracer.evidence_row.asset_id IS 'The candidate in tracer.asset; NULL: not declared.';
 COMMENT ON COLUMN tracer.evidence_row.asset IS 'The candidate by name; empty where its alert named no asset.';
-COMMENT ON COLUMN tracer.evidence_row.fact IS 'What sort of fact: origin, explained, coverage, first, late, change, message, history, consumers, silent, confirmed or unplaced.';
+COMMENT ON COLUMN tracer.evidence_row.fact IS 'What sort of fact: origin, explained, coverage, first, late, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed or unplaced.';
 COMMENT ON COLUMN tracer.evidence_row.weight IS 'What it adds to the candidate''s score, or takes off.';
 COMMENT ON COLUMN tracer.evidence_row.ref IS 'Alert (message), change (change) or episode (explained) that it speaks of; NULL: none.';
-COMMENT ON COLUMN tracer.evidence_row.num IS 'First figure of the fact: how many, hops for a change, or seconds; NULL: none.';
-COMMENT ON COLUMN tracer.evidence_row.num2 IS 'Second figure: of how many, or seconds by which a change came before; NULL: none.';
+COMMENT ON COLUMN tracer.evidence_row.num IS 'First figure of the fact: how many, hops, seconds, or spreads from normal for a metric; NULL: none.';
+COMMENT ON COLUMN tracer.evidence_row.num2 IS 'Second figure: of how many, seconds by which a change came before, or a correlation; NULL: none.';
+COMMENT ON COLUMN tracer.evidence_row.name IS 'Name that it speaks of: a metric, or for source_moves the asset upstream; NULL: none.';
 
 -- What people decided, kept for ever and applied last in every pass.
 CREATE TABLE tracer.decision (

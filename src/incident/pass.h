@@ -10,6 +10,7 @@
  *	intern.c	names -> small numbers
  *	group.c		parents -> incidents
  *	number.c	incidents -> numbers
+ *	measure.c	metrics around an incident -> what moves with its symptom
  *	rank.c		incidents -> evidence
  *	save.c		what the pass found out -> tables
  *
@@ -56,6 +57,7 @@ extern void query_each(Statement *st, int nargs, const Oid *types, const Datum *
 					   void *context);
 extern void column_init(Column *c, Oid type);
 extern void column_add(Column *c, Datum value, bool isnull);
+extern Datum column_array(const Column *c, int from, int n);
 extern void query_columns(Statement *st, Column *columns, int ncolumns,
 						  void (*row) (void *context, HeapTuple tuple, TupleDesc desc),
 						  void *context);
@@ -189,6 +191,8 @@ typedef struct PassIncident
 	int32		nopen;
 	int8		severity;
 	double		confidence;
+	int64		best;			/* the likeliest cause: its asset id, or 0 and */
+	const char *best_name;		/* its name; NULL: by its id */
 	int64		confirmed;		/* asset id a person named, or 0 */
 	int64		confirmed_alert;
 	bool		fresh;			/* the number is new */
@@ -273,6 +277,7 @@ typedef struct Pass
 	PassRedirect *redirects;
 	int32		nredirects;
 	HTAB	   *affected;		/* old incident numbers to regroup */
+	bool	   *measured;		/* by place: its asset has metrics; NULL: none has */
 } Pass;
 
 /* ---- intern.c --------------------------------------------------------------- */
@@ -345,6 +350,31 @@ extern void number_incidents(Pass *p);
 extern void number_episodes(Pass *p);
 extern void save_pass(Pass *p);
 extern void save_state(Pass *p, const char *seen);
+
+/* ---- measure.c ---------------------------------------------------------------- */
+
+/* How an asset's metrics behaved while the symptom's were off. */
+typedef struct Measure
+{
+	uint32		node;
+	uint32		hops;			/* above the symptom */
+	bool		known;			/* it has a series with a normal */
+	double		move;			/* 0 to 1: how strongly, and how much alike */
+	const char *metric;			/* the series that says so */
+	double		deviation;		/* its largest, in spreads */
+	double		correlation;	/* with the symptom's */
+	double		consumers;		/* what its direct consumers' moves add up to */
+	int32		upstream;		/* the direct source that moves most, or -1 */
+} Measure;
+
+typedef struct Measures
+{
+	Measure    *list;			/* [0] is the symptom */
+	int32		n;
+} Measures;
+
+extern void find_measured(Pass *p);
+extern bool measure_incident(Pass *p, const PassIncident *inc, Measures *out);
 
 /* ---- rank.c ------------------------------------------------------------------- */
 extern void rank_incidents(Pass *p);

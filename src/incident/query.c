@@ -117,6 +117,20 @@ column_add(Column *c, Datum value, bool isnull)
 	c->nulls[c->n++] = isnull;
 }
 
+/* n of a column's values, from one on, as an array. */
+Datum
+column_array(const Column *c, int from, int n)
+{
+	int			lb = 1;
+	int16		len;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(c->type, &len, &byval, &align);
+	return PointerGetDatum(construct_md_array(c->values + from, c->nulls + from,
+											  1, &n, &lb, c->type, len, byval, align));
+}
+
 /*
  * Runs a statement with the columns as array parameters, in slices, so that a
  * storm of alerts does not become one array of a gigabyte, and hands each row
@@ -140,16 +154,9 @@ query_columns(Statement *st, Column *columns, int ncolumns,
 		for (int i = 0; i < ncolumns; i++)
 		{
 			Column	   *c = &columns[i];
-			int			n = Min(SEND_ROWS, c->n - from);
-			int			lb = 1;
-			int16		len;
-			bool		byval;
-			char		align;
 
 			Assert(c->n == columns[0].n);
-			get_typlenbyvalalign(c->type, &len, &byval, &align);
-			values[i] = PointerGetDatum(construct_md_array(c->values + from, c->nulls + from,
-														   1, &n, &lb, c->type, len, byval, align));
+			values[i] = column_array(c, from, Min(SEND_ROWS, c->n - from));
 			types[i] = get_array_type(c->type);
 		}
 		MemoryContextSwitchTo(old);

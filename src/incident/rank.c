@@ -41,28 +41,43 @@ static const double SILENT = -1.5;
 static const double CONFIRMED = 10.0;
 static const double UNPLACED = -2.0;
 static const double UNKNOWN = 1.5;
+static const double MOVE = 4.0;
+static const double MOVE_PER_HOP = 0.1;
+static const double MOVE_PER_CONSUMER = 0.1;
+static const double MOVING_ALIKE = 0.7;
+static const double SOURCE_MOVES = 0.3;
+static const double MOVE_BESIDE = 0.75;
 
 #define MAX_NEIGHBOURS 4		/* candidates besides the origin, with alerts */
 #define MAX_SILENT 3			/* and without */
+#define MAX_MOVING 6			/* with metrics that move */
 #define MAX_CHANGES 5			/* pieces of evidence from changes, a candidate */
 
 typedef struct Ranker
 {
 	Pass	   *p;
-	Column		row[8];			/* incident, asset id, asset, fact, weight, ref, num, num2 */
+	Column		row[9];			/* incident, asset id, asset, fact, weight, ref, num, num2, name */
 	PassChange *by_node;		/* changes, sorted */
 	int32	   *below;			/* by episode: how many descend from it */
 	int32	   *waiting;		/* by episode: children not counted into it yet */
 	/* the candidate at hand */
-	const PassIncident *inc;
+	PassIncident *inc;
 	int64		asset_id;
 	const char *asset;
 	double		score;
+	/* the scores of those before it */
+	double		best;
+	double		next;
+	/* what metrics say of the incident */
+	Measures	measures;
+	bool		measured;		/* they say where it began */
 } Ranker;
 
 static void
-evidence(Ranker *r, const char *fact, double weight, int64 ref, double num, double num2)
+named_evidence(Ranker *r, const char *fact, double weight, int64 ref, double num, double num2,
+			   const char *name)
 {
+	weight = rint(weight * 100) / 100;	/* what a reader adds up */
 	column_int64(&r->row[0], r->inc->number);
 	column_add(&r->row[1], Int64GetDatum(r->asset_id), r->asset_id == 0);
 	column_add(&r->row[2], r->asset ? CStringGetTextDatum(r->asset) : (Datum) 0, r->asset == NULL);
@@ -71,7 +86,14 @@ evidence(Ranker *r, const char *fact, double weight, int64 ref, double num, doub
 	column_add(&r->row[5], Int64GetDatum(ref), ref == 0);
 	column_add(&r->row[6], Float8GetDatum(num), isnan(num));
 	column_add(&r->row[7], Float8GetDatum(num2), isnan(num2));
-	r->score += (float4) weight;
+	column_add(&r->row[8], name ? CStringGetTextDatum(name) : (Datum) 0, name == NULL);
+	r->score += weight;
+}
+
+static void
+evidence(Ranker *r, const char *fact, double weight, int64 ref, double num, double num2)
+{
+	named_evidence(r, fact, weight, ref, num, num2, NULL);
 }
 
 static int
@@ -163,32 +185,97 @@ start_candidate(Ranker *r, int64 asset_id, const char *asset)
 	r->score = 0;
 }
 
-/* Ends a candidate; keeps the two best scores. */
+/* Ends a candidate; the first of the best leads. */
 static void
-end_candidate(Ranker *r, double *best, double *next)
+end_candidate(Ranker *r)
 {
 	history_evidence(r);
 	if (r->inc->confirmed != 0 && r->inc->confirmed == r->asset_id)
 		evidence(r, "confirmed", CONFIRMED, 0, NAN, NAN);
-	if (r->score > *best)
+	if (r->score > r->best + 0.001)
 	{
-		*next = *best;
-		*best = r->score;
+		r->next = r->best;
+		r->best = r->score;
+		r->inc->best = r->asset_id;
+		r->inc->best_name = r->asset;
 	}
-	else if (r->score > *next)
-		*next = r->score;
+	else if (r->score > r->next)
+		r->next = r->score;
 }
 
-/* A member with alerts: the origin, or one next to it. */
+/* ---- metrics ----------------------------------------------------------------------- */
+
+static const Measure *
+measure_of(const Ranker *r, uint32 node)
+{
+	for (int32 i = 0; i < r->measures.n; i++)
+		if (r->measures.list[i].node == node)
+			return &r->measures.list[i];
+	return NULL;
+}
+
+/* What speaks against the candidate: a source that moves, too. */
+static const Measure *
+moving_source(const Ranker *r, const Measure *m)
+{
+	const Measure *up = m->upstream < 0 ? NULL : &r->measures.list[m->upstream];
+
+	return up && up->move > MOVING_ALIKE * m->move ? up : NULL;
+}
+
+static double
+spread_of(const Measure *m)
+{
+	return m->move * (MOVE_PER_HOP * Min(m->hops, 6) + MOVE_PER_CONSUMER * Min(m->consumers, 3.0));
+}
+
+/* Where metrics tell how failures spread, they stand for position, coverage and order. */
+static double
+measured_score(const Ranker *r, const Measure *m)
+{
+	const Measure *up = moving_source(r, m);
+
+	return MOVE * (m->move + spread_of(m) - (up ? SOURCE_MOVES * up->move : 0));
+}
+
+/* What metrics say of a candidate; false where its alerts have to. */
+static bool
+measure_evidence(Ranker *r, uint32 node)
+{
+	const Measure *m = node == GRAPH_NONE ? NULL : measure_of(r, node);
+	const Measure *up;
+
+	if (m == NULL || !m->known)
+		return false;
+	if (!r->measured)
+	{
+		if (m->move > 0 && m->hops > 0)
+			named_evidence(r, "metric", MOVE_BESIDE * m->move, 0, m->deviation, m->correlation, m->metric);
+		return false;
+	}
+	up = moving_source(r, m);
+	if (m->move > 0)
+	{
+		named_evidence(r, "metric", MOVE * m->move, 0, m->deviation, m->correlation, m->metric);
+		if (spread_of(m) > 0)
+			evidence(r, "spread", MOVE * spread_of(m), 0, m->hops, m->consumers);
+	}
+	else
+		evidence(r, "still", 0, 0, NAN, NAN);
+	if (up)
+		named_evidence(r, "source_moves", -MOVE * SOURCE_MOVES * up->move, 0, up->deviation,
+					   up->correlation, node_name(r->p, up->node));
+	return true;
+}
+
+/* Where its alerts stand among the others. */
 static void
-rank_member(Ranker *r, int32 at, int64 second_start)
+position_evidence(Ranker *r, int32 at, int64 second_start)
 {
 	Pass	   *p = r->p;
 	const PassIncident *inc = r->inc;
 	const CascadeEpisode *c = &p->ce[at];
 	const PassEpisode *e = &p->pe[at];
-	uint32		node = p->place_node[c->place];
-	int			left = MAX_CHANGES;
 	bool		origin = at == inc->root && inc->suspect == 0;
 
 	if (origin)
@@ -202,7 +289,21 @@ rank_member(Ranker *r, int32 at, int64 second_start)
 		evidence(r, "first", FIRST, 0, ((double) second_start - (double) c->start) / USECS_PER_SEC, NAN);
 	else if (c->start > inc->opened_at && !origin)
 		evidence(r, "late", LATE, 0, ((double) c->start - (double) inc->opened_at) / USECS_PER_SEC, NAN);
-	evidence(r, "message", MESSAGE, e->first_alert, NAN, NAN);
+}
+
+/* A member with alerts: the origin, or one next to it. */
+static void
+rank_member(Ranker *r, int32 at, int64 second_start)
+{
+	Pass	   *p = r->p;
+	const CascadeEpisode *c = &p->ce[at];
+	uint32		node = p->place_node[c->place];
+	int			left = MAX_CHANGES;
+	bool		origin = at == r->inc->root && r->inc->suspect == 0;
+
+	if (!measure_evidence(r, node))
+		position_evidence(r, at, second_start);
+	evidence(r, "message", MESSAGE, p->pe[at].first_alert, NAN, NAN);
 	if (node == GRAPH_NONE)
 	{
 		evidence(r, "unplaced", UNPLACED, 0, NAN, NAN);
@@ -225,7 +326,7 @@ rank_member(Ranker *r, int32 at, int64 second_start)
 
 /* Assets above the origin that changed and have no alert of their own. */
 static void
-rank_silent(Ranker *r, double *best, double *next)
+rank_silent(Ranker *r)
 {
 	Pass	   *p = r->p;
 	const CascadeEpisode *c = &p->ce[r->inc->root];
@@ -252,7 +353,7 @@ rank_silent(Ranker *r, double *best, double *next)
 			evidence(r, "coverage", COVERAGE, 0, r->inc->nmembers, r->inc->nmembers);
 			evidence(r, "silent", SILENT, 0, NAN, NAN);
 			change_evidence(r, m, c->start, 0, &left);
-			end_candidate(r, best, next);
+			end_candidate(r);
 			found++;
 		}
 }
@@ -266,14 +367,65 @@ rank_suspect(Ranker *r)
 	uint32		node = graph_find(p->graph, r->inc->suspect);
 	int			left = MAX_CHANGES;
 
-	evidence(r, "coverage", COVERAGE, 0, r->inc->nmembers, r->inc->nmembers);
-	if (head->failing > 0)
-		evidence(r, "consumers", CONSUMERS * head->failing / Max(head->bearing, head->failing), 0,
-				 head->failing, head->bearing);
-	else
-		evidence(r, "silent", SILENT, 0, NAN, NAN);
+	if (!measure_evidence(r, node))
+	{
+		evidence(r, "coverage", COVERAGE, 0, r->inc->nmembers, r->inc->nmembers);
+		if (head->failing > 0)
+			evidence(r, "consumers", CONSUMERS * head->failing / Max(head->bearing, head->failing), 0,
+					 head->failing, head->bearing);
+		else
+			evidence(r, "silent", SILENT, 0, NAN, NAN);
+	}
 	if (node != GRAPH_NONE && p->nchanges > 0)
 		change_evidence(r, node, t, 0, &left);
+}
+
+static int
+compare_moves(const void *pa, const void *pb, void *arg)
+{
+	const Ranker *r = arg;
+	const Measure *a = *(Measure *const *) pa,
+			   *b = *(Measure *const *) pb;
+	double		x = measured_score(r, a),
+				y = measured_score(r, b);
+
+	if (x != y)
+		return x > y ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+/* Assets that moved with the symptom, alerting or not, and are no candidates yet. */
+static void
+rank_moving(Ranker *r, const int64 *ranked, int nranked)
+{
+	Pass	   *p = r->p;
+	Measures   *ms = &r->measures;
+	Measure   **order = pure_array(Measure *, ms->n);
+	int			found = 0,
+				n = 0;
+
+	for (int32 i = 0; i < ms->n; i++)
+		if (ms->list[i].move > 0)
+			order[n++] = &ms->list[i];
+	qsort_arg(order, n, sizeof(Measure *), compare_moves, r);
+	for (int i = 0; i < n && found < MAX_MOVING; i++)
+	{
+		int64		asset = graph_asset(p->graph, order[i]->node);
+		int			left = MAX_CHANGES,
+					at = 0;
+
+		while (at < nranked && ranked[at] != asset)
+			at++;
+		if (at < nranked)
+			continue;
+		start_candidate(r, asset, NULL);
+		measure_evidence(r, order[i]->node);
+		if (p->nchanges > 0)
+			change_evidence(r, order[i]->node, p->ce[r->inc->root].start, 0, &left);
+		end_candidate(r);
+		found++;
+	}
+	pure_free(order);
 }
 
 /* The assets next to the origin that explain most of the rest. */
@@ -343,15 +495,16 @@ static void
 rank_incident(Ranker *r, PassIncident *inc)
 {
 	Pass	   *p = r->p;
-	int32		neighbours[MAX_NEIGHBOURS + 1];
-	int			n;
+	int32		neighbours[MAX_NEIGHBOURS];
+	int64		ranked[MAX_NEIGHBOURS + 2];
+	int			n,
+				nranked = 0;
 	int64		second = PG_INT64_MAX;
-	double		best = 0,
-				next = 0;
 	bool		seen_first = false;
 	const PassKey *k = &p->keys[p->pe[inc->root].key];
 
 	r->inc = inc;
+	r->best = r->next = 0;
 	for (int32 i = inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
 	{
 		if (p->ce[i].start == inc->opened_at && !seen_first)
@@ -360,40 +513,52 @@ rank_incident(Ranker *r, PassIncident *inc)
 			second = Min(second, p->ce[i].start);
 	}
 	count_below(r, inc);
+	r->measured = measure_incident(p, inc, &r->measures);
+	if (r->measured)
+	{
+		uint32		node = inc->suspect ? graph_find(p->graph, inc->suspect)
+			: p->place_node[p->ce[inc->root].place];
+		const Measure *m = node == GRAPH_NONE ? NULL : measure_of(r, node);
+
+		r->measured = m != NULL && m->known;
+	}
 
 	if (inc->suspect != 0)
 	{
-		start_candidate(r, inc->suspect, NULL);
+		start_candidate(r, ranked[nranked++] = inc->suspect, NULL);
 		rank_suspect(r);
-		end_candidate(r, &best, &next);
+		end_candidate(r);
 	}
-	start_candidate(r, k->asset_id, k->asset);
+	start_candidate(r, ranked[nranked++] = k->asset_id, k->asset);
 	rank_member(r, inc->root, second);
-	end_candidate(r, &best, &next);
+	end_candidate(r);
 
 	n = pick_neighbours(r, neighbours);
 	for (int i = 0; i < n; i++)
 	{
 		const PassKey *nk = &p->keys[p->pe[neighbours[i]].key];
 
-		start_candidate(r, nk->asset_id, nk->asset);
+		start_candidate(r, ranked[nranked++] = nk->asset_id, nk->asset);
 		rank_member(r, neighbours[i], second);
-		end_candidate(r, &best, &next);
+		end_candidate(r);
 	}
-	rank_silent(r, &best, &next);
+	if (r->measured)
+		rank_moving(r, ranked, nranked);
+	else
+		rank_silent(r);
 	if (inc->confirmed != 0)
 	{
-		bool		ranked = inc->confirmed == inc->suspect || inc->confirmed == k->asset_id;
+		int			at = 0;
 
-		for (int i = 0; i < n; i++)
-			ranked |= p->keys[p->pe[neighbours[i]].key].asset_id == inc->confirmed;
-		if (!ranked)
+		while (at < nranked && ranked[at] != inc->confirmed)
+			at++;
+		if (at == nranked)
 		{
 			start_candidate(r, inc->confirmed, NULL);
-			end_candidate(r, &best, &next);
+			end_candidate(r);
 		}
 	}
-	inc->confidence = best / (best + Max(next, 0.0) + UNKNOWN);
+	inc->confidence = r->best / (r->best + r->next + UNKNOWN);
 }
 
 /* ---- what ranking needs beyond the pass ---------------------------------------- */
@@ -474,20 +639,21 @@ rank_incidents(Pass *p)
 		"DELETE FROM tracer.evidence_row WHERE incident_id = ANY ($1)"
 	};
 	static Statement insert = {
-		"INSERT INTO tracer.evidence_row (incident_id, asset_id, asset, fact, weight, ref, num, num2) "
-		"SELECT u.a, u.b, coalesce(u.c, s.name, '(no asset)'), u.d, u.e, u.f, u.g, u.h "
-		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) u(a, b, c, d, e, f, g, h) "
+		"INSERT INTO tracer.evidence_row (incident_id, asset_id, asset, fact, weight, ref, num, num2, name) "
+		"SELECT u.a, u.b, coalesce(u.c, s.name, '(no asset)'), u.d, u.e, u.f, u.g, u.h, u.i "
+		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) u(a, b, c, d, e, f, g, h, i) "
 		"  LEFT JOIN tracer.asset s ON u.c IS NULL AND s.asset_id = u.b"
 	};
-	static const Oid types[8] = {
-		INT8OID, INT8OID, TEXTOID, TEXTOID, FLOAT4OID, INT8OID, FLOAT8OID, FLOAT8OID
+	static const Oid types[9] = {
+		INT8OID, INT8OID, TEXTOID, TEXTOID, FLOAT4OID, INT8OID, FLOAT8OID, FLOAT8OID, TEXTOID
 	};
 	Ranker		r = {.p = p};
 	Column		old;
 
 	load_surroundings(p);
 	load_consumers(p);
-	for (int i = 0; i < 8; i++)
+	find_measured(p);
+	for (int i = 0; i < 9; i++)
 		column_init(&r.row[i], types[i]);
 	r.below = pure_array0(int32, p->nepisodes);
 	r.waiting = pure_array0(int32, p->nepisodes);
@@ -510,5 +676,5 @@ rank_incidents(Pass *p)
 	if (old.n > 0)
 		query_columns(&delete, &old, 1, NULL, NULL);
 	if (r.row[0].n > 0)
-		query_columns(&insert, r.row, 8, NULL, NULL);
+		query_columns(&insert, r.row, 9, NULL, NULL);
 }

@@ -302,7 +302,7 @@ is_placed(const Pass *p, const PassIncident *inc)
 	return false;
 }
 
-#define INCIDENT_PARAMETERS 14
+#define INCIDENT_PARAMETERS 16
 
 static void
 save_incidents(Pass *p)
@@ -311,8 +311,8 @@ save_incidents(Pass *p)
 	static Statement events = {
 		"INSERT INTO tracer.incident_event (incident_id, at, kind, detail) "
 		"SELECT u.a, CASE WHEN i.incident_id IS NULL THEN u.f ELSE now() END, v.kind, v.detail "
-		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
-		"    u(a, b, c, d, e, f, g, h, j, k, l, m, n, o) "
+		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
+		"    u(a, b, c, d, e, f, g, h, j, k, l, m, n, o, p, q) "
 		"  LEFT JOIN tracer.incident i ON i.incident_id = u.a, "
 		"       LATERAL (VALUES "
 		"         ('opened', NULL, i.incident_id IS NULL), "
@@ -326,11 +326,12 @@ save_incidents(Pass *p)
 	static Statement save = {
 		"INSERT INTO tracer.incident AS i (incident_id, origin_id, suspect_id, placed, last_alert_at, "
 		"       opened_at, ended_at, severity, alert_count, asset_count, open_count, origin_open, "
-		"       confidence, title) "
-		"SELECT u.a, b, c, d, e, f, g, h, j, k, l, m, n, t.title "
-		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
-		"    u(a, b, c, d, e, f, g, h, j, k, l, m, n, o) "
+		"       confidence, title, root_asset) "
+		"SELECT u.a, b, c, d, e, f, g, h, j, k, l, m, n, t.title, coalesce(q, s.name) "
+		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
+		"    u(a, b, c, d, e, f, g, h, j, k, l, m, n, o, p, q) "
 		"  LEFT JOIN tracer.alert t ON t.alert_id = u.o "
+		"  LEFT JOIN tracer.asset s ON s.asset_id = u.p "
 		"    ON CONFLICT (incident_id) DO UPDATE SET merged_into = NULL, "
 		"       origin_id = excluded.origin_id, suspect_id = excluded.suspect_id, "
 		"       placed = excluded.placed, opened_at = excluded.opened_at, "
@@ -338,7 +339,7 @@ save_incidents(Pass *p)
 		"       severity = excluded.severity, alert_count = excluded.alert_count, "
 		"       asset_count = excluded.asset_count, open_count = excluded.open_count, "
 		"       origin_open = excluded.origin_open, confidence = excluded.confidence, "
-		"       title = coalesce(excluded.title, i.title)"
+		"       root_asset = excluded.root_asset, title = coalesce(excluded.title, i.title)"
 	};
 	static Statement redirect = {
 		"WITH u AS (SELECT * FROM unnest($1, $2) u(loser, winner)), "
@@ -364,7 +365,7 @@ save_incidents(Pass *p)
 	{
 		Oid			types[INCIDENT_PARAMETERS] = {
 			INT8OID, INT8OID, INT8OID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-			severity, INT8OID, INT8OID, INT8OID, BOOLOID, FLOAT4OID, INT8OID
+			severity, INT8OID, INT8OID, INT8OID, BOOLOID, FLOAT4OID, INT8OID, INT8OID, TEXTOID
 		};
 
 		for (int i = 0; i < INCIDENT_PARAMETERS; i++)
@@ -388,6 +389,9 @@ save_incidents(Pass *p)
 		column_add(&c[11], BoolGetDatum(p->ce[inc->root].end == CASCADE_NEVER), false);
 		column_add(&c[12], Float4GetDatum((float4) inc->confidence), false);
 		column_int64(&c[13], p->pe[inc->root].first_alert);
+		add_id(&c[14], inc->best);
+		column_add(&c[15], inc->best_name ? CStringGetTextDatum(inc->best_name) : (Datum) 0,
+				   inc->best_name == NULL);
 	}
 	if (c[0].n > 0)
 	{

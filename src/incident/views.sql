@@ -112,13 +112,13 @@ SELECT i.incident_id,
        coalesce(tracer.confirmed_root(i.incident_id),
                 CASE WHEN i.placed
                       AND i.confidence >= (SELECT tracer.get('min_confidence')::real)
-                     THEN coalesce(s.name, k.asset) END) AS root_asset,
+                     THEN i.root_asset END) AS root_asset,
        (SELECT t.owner
           FROM tracer.asset t
          WHERE t.name = coalesce(tracer.confirmed_root(i.incident_id),
                                  CASE WHEN i.placed
                                        AND i.confidence >= (SELECT tracer.get('min_confidence')::real)
-                                      THEN coalesce(s.name, k.asset) END)) AS root_owner,
+                                      THEN i.root_asset END)) AS root_owner,
        round(i.confidence::numeric, 2)::real AS confidence,
        tracer.incident_category(i.incident_id) AS category,
        i.opened_at,
@@ -268,6 +268,8 @@ SELECT v.incident_id,
                    WHEN 'message' THEN (tracer.categorize('alert', a.title || coalesce('. ' || a.description, ''))).kind
                    WHEN 'history' THEN 'history'
                    WHEN 'confirmed' THEN 'history'
+                   WHEN 'metric' THEN 'data'
+                   WHEN 'still' THEN 'data'
                    ELSE 'lineage' END AS kind,
        round(v.weight::numeric, 2) AS weight,
        CASE v.fact
@@ -293,6 +295,12 @@ SELECT v.incident_id,
        WHEN 'consumers' THEN CASE WHEN v.num < v.num2 THEN v.num || ' of its ' || v.num2 ELSE 'all ' || v.num2 || ' of its' END
             || ' consumers that ever alert fail at once'
        WHEN 'silent' THEN 'it has no alert of its own'
+       WHEN 'metric' THEN v.name || ' ' || CASE WHEN v.num < 1000 THEN round(v.num::numeric)::text ELSE 'over 999' END
+            || ' times its usual spread off' || CASE WHEN v.num2 >= 0.995 THEN '' ELSE ', alike to the symptom''s by ' || round(100 * v.num2) || '%' END
+       WHEN 'spread' THEN concat_ws(', ', CASE WHEN v.num > 0 THEN v.num || CASE v.num WHEN 1 THEN ' hop' ELSE ' hops' END || ' upstream of the symptom' END,
+                                    CASE WHEN v.num2 > 0.05 THEN 'and what it feeds moves with it' END)
+       WHEN 'source_moves' THEN v.name || ', which feeds it, moves with the symptom, too'
+       WHEN 'still' THEN 'its own metrics are as usual'
        WHEN 'confirmed' THEN 'a person confirmed it'
        WHEN 'unplaced' THEN 'lineage does not know it'
        ELSE v.fact END AS detail,
@@ -314,11 +322,11 @@ COMMENT ON COLUMN tracer.evidence.weight IS 'What it adds to the candidate''s sc
 COMMENT ON COLUMN tracer.evidence.detail IS 'The evidence in words.';
 COMMENT ON COLUMN tracer.evidence.at IS 'When what it speaks of happened; NULL: it speaks of no moment.';
 COMMENT ON COLUMN tracer.evidence.url IS 'Where to see it; NULL: nowhere.';
-COMMENT ON COLUMN tracer.evidence.fact IS 'What sort of fact it is, for programs: origin, explained, coverage, first, late, change, message, history, consumers, silent, confirmed or unplaced.';
+COMMENT ON COLUMN tracer.evidence.fact IS 'What sort of fact it is, for programs: origin, explained, coverage, first, late, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed or unplaced.';
 
 CREATE VIEW tracer.root_causes AS
 SELECT w.incident_id,
-       row_number() OVER (PARTITION BY w.incident_id ORDER BY w.score DESC, w.asset COLLATE "C") AS rank,
+       row_number() OVER (PARTITION BY w.incident_id ORDER BY w.score DESC, w.asset IS DISTINCT FROM i.root_asset, w.asset COLLATE "C") AS rank,
        w.asset,
        (SELECT t.owner FROM tracer.asset t WHERE t.name = w.asset) AS owner,
        w.score,
@@ -337,7 +345,8 @@ SELECT w.incident_id,
                  LIMIT 3) AS b) AS why
   FROM (SELECT v.incident_id, v.asset, sum(round(v.weight::numeric, 2)) AS score
           FROM tracer.evidence_row v
-         GROUP BY v.incident_id, v.asset) AS w;
+         GROUP BY v.incident_id, v.asset) AS w
+  JOIN tracer.incident i USING (incident_id);
 COMMENT ON VIEW tracer.root_causes IS 'Candidate root causes of each incident, best first.';
 COMMENT ON COLUMN tracer.root_causes.incident_id IS 'The incident.';
 COMMENT ON COLUMN tracer.root_causes.rank IS '1 for the likeliest.';
