@@ -67,13 +67,13 @@ class Database:
         self.script.extend("\t".join(map(_field, row)) + "\n" for row in rows)
         self.script.append("\\.\n")
 
-    def link(self, edges, kind="data"):
+    def link(self, edges, kind="data", lag=None):
         """Declares (upstream, downstream) edges through tracer.link()."""
         self.script.append("CREATE TEMP TABLE new_edge (n serial, u text, d text);\n")
         self.copy("new_edge", ("u", "d"), edges)
         self.script.append(
             "SELECT tracer.link(array_agg(u ORDER BY n), array_agg(d ORDER BY n),"
-            f" {literal(kind)}) FROM new_edge \\gset _\n"
+            f" {literal(kind)}, lag => {literal(lag)}) FROM new_edge \\gset _\n"
             "DROP TABLE new_edge;\n")
 
     def run(self):
