@@ -7,7 +7,7 @@
  *
  *	1. Heads. For every direct source s of an asset with a failure, its failing
  *	   consumers are swept in order of time; an origin o on a consumer is a head
- *	   (s, o) if most of the consumers that bear alerts at all fail around it.
+ *	   (s, o) if most of the consumers that would fail do so around it.
  *	   Assets that changed are possible suspects whatever their consumers do.
  *	2. Covers. One upward walk per asset with origins finds, for the few assets
  *	   that are still possible, every origin below them with its hops and lag.
@@ -133,28 +133,50 @@ bears_alerts(const Finder *f, uint32 node, int64 from, int64 to)
 		f->in->older_alerts(f->in->context, node, from, to);
 }
 
-/*
- * Consumers of s that bear alerts, counted only as far as the answer matters:
- * once it reaches twice the failing ones, they are not most of them.
- */
-static uint32
-count_bearing(const Finder *f, uint32 s, int64 from, int64 to, uint32 enough)
+/* A direct consumer of s, outside the cycle that s may be in. */
+static bool
+is_consumer(const Finder *f, uint32 s, uint32 v)
 {
 	const Ancestry *a = f->c->ancestry;
+
+	return v != s && (ancestry_component(a, v) == GRAPH_NONE ||
+					  ancestry_component(a, v) != ancestry_component(a, s));
+}
+
+static uint32
+count_consumers(const Finder *f, uint32 s)
+{
 	GraphSpan	down = graph_down(f->c->graph, s);
 	uint32		n = 0;
 
-	for (uint32 i = 0; i < down.n && n < enough; i++)
+	for (uint32 i = 0; i < down.n; i++)
+		n += is_consumer(f, s, GRAPH_NODE(down.word[i]));
+	return n;
+}
+
+/*
+ * Are the failing consumers most of those that would fail? Of the others, one
+ * that bears alerts counts whole; one never heard of counts a quarter, since it
+ * may be watched and well, or not be watched. Counting stops when the answer is
+ * known.
+ */
+static bool
+most_fail(const Finder *f, uint32 s, uint32 consumers, int64 from, int64 to, uint32 failing,
+		  uint32 *bearing)
+{
+	GraphSpan	down = graph_down(f->c->graph, s);
+
+	*bearing = 0;
+	if (5 * failing <= consumers)	/* those that fail bear alerts */
+		return false;
+	for (uint32 i = 0; i < down.n && 8 * failing > 3 * *bearing + consumers; i++)
 	{
 		uint32		v = GRAPH_NODE(down.word[i]);
 
-		if (v == s || (ancestry_component(a, v) != GRAPH_NONE &&
-					   ancestry_component(a, v) == ancestry_component(a, s)))
-			continue;
-		if (bears_alerts(f, v, from, to))
-			n++;
+		if (is_consumer(f, s, v) && bears_alerts(f, v, from, to))
+			(*bearing)++;
 	}
-	return n;
+	return 8 * failing > 3 * *bearing + consumers;
 }
 
 static int
@@ -187,7 +209,9 @@ sweep_source(Finder *f, const Failing *list, Size n)
 	uint32		s = list[0].source;
 	Size		lo = 0,
 				hi = 0;
-	uint32		distinct = 0;
+	uint32		consumers = count_consumers(f, s),
+				distinct = 0,
+				bearing;
 
 	for (Size i = 0; i < n; i++)
 	{
@@ -205,13 +229,8 @@ sweep_source(Finder *f, const Failing *list, Size n)
 				distinct--;
 		if (distinct < 2 || starts_on(c, s, from, to))
 			continue;
-		{
-			uint32		bearing = count_bearing(f, s, cascade_sub(t, BEARING_SPAN), to,
-												2 * distinct);
-
-			if (2 * distinct > bearing)
-				add_head(f, s, list[i].episode, distinct, bearing);
-		}
+		if (most_fail(f, s, consumers, cascade_sub(t, BEARING_SPAN), to, distinct, &bearing))
+			add_head(f, s, list[i].episode, distinct, bearing);
 	}
 	for (; lo < hi; lo++)
 		f->count[c->episodes[list[lo].episode].place] = 0;

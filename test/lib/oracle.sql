@@ -393,7 +393,7 @@ BEGIN
              GROUP BY 1, 2, 3, 4, 5, 6, 7
             HAVING count(*) >= 2 AND count(DISTINCT comp) >= 2
         ), consumer AS (    -- those outside the cycle, if any, of what they consume
-            SELECT u AS s, d AS asset
+            SELECT DISTINCT u AS s, d AS asset
               FROM oracle.raw_edge
               JOIN oracle.component cu ON cu.asset = u
               JOIN oracle.component cd ON cd.asset = d
@@ -401,7 +401,8 @@ BEGIN
         )
         SELECT * INTO best FROM summed
          WHERE EXISTS (SELECT FROM consumer WHERE consumer.s = summed.s AND consumer.asset = summed.asset)
-               AND (SELECT count(*) FILTER (WHERE fails) >= 2 AND 2 * count(*) FILTER (WHERE fails) > count(*)
+               AND (SELECT count(*) FILTER (WHERE fails) >= 2
+                           AND 8 * count(*) FILTER (WHERE fails) > 3 * count(*) + (SELECT count(*) FROM consumer w WHERE w.s = summed.s)
                       FROM (SELECT EXISTS (SELECT FROM oracle.episode x
                                             WHERE x.asset = c.asset AND x.severity > 'info' AND x.t BETWEEN w0 AND w1) AS fails
                               FROM consumer c

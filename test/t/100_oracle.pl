@@ -177,6 +177,8 @@ case 'most consumers fail', '1*s 2<1', 'x@0 y@10m', lineage => 's>x s>y', set =>
 case 'two of three', '1 2*s 3<2', 'z@-20d x@0 y@10m', lineage => 's>x s>y s>z';
 case 'two of four are not more than half', '1 2 3 4', 'z@-20d w@-2d x@0 y@10m', lineage => 's>x s>y s>z s>w';
 case 'unless that was long ago', '1 2 3*s 4<3', 'z@-31d w@-2d x@0 y@10m', lineage => 's>x s>y s>z s>w';
+case 'two of ten of which eight were never heard of are too few', '1 2', 'x@0 y@10m', lineage => join ' ', map { "s>$_" } qw(x y a b c d e f g h);
+case 'three of ten are enough', '1*s 2<1 3<1', 'x@0 y@10m a@20m', lineage => join ' ', map { "s>$_" } qw(x y a b c d e f g h);
 case 'a change on it', '1 2 3*s 4<3', 'z@-20d w@-2d x@0 y@10m', lineage => 's>x s>y s>z s>w', changes => 's@-24h';
 case 'a change too early', '1 2 3 4', 'z@-20d w@-2d x@0 y@10m', lineage => 's>x s>y s>z s>w', changes => 's@-24h+-1us';
 case 'a change too late', '1 2 3 4', 'z@-20d w@-2d x@0 y@10m', lineage => 's>x s>y s>z s>w', changes => 's@30m+1us';
