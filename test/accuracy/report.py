@@ -25,22 +25,24 @@ def table(head, rows):
 
 def petshop(result):
     out = ["## Injected faults in a real system (PetShop)", ""]
-    rows = []
-    for name, by_metric in result["scenarios"].items():
-        for metric, f in by_metric.items():
-            rows.append([f"{name}, {metric}", f["faults"], f["top1"], f["top3"], f["abstained"], f["ranked_first"],
-                         f["published"], f["false_complaint"]])
-    out += [table(["scenario", "faults", "top-1", "top-3", "abstained", "first in rank", "specificity",
-                   "false complaint"], rows), ""]
+    rows = [[f"{name}, {metric}, {protocol}", f["faults"], f["top1"], f["top3"], f["abstained"], f["ranked_first"]]
+            for name, protocols in result["scenarios"].items() for protocol, by in protocols.items()
+            for metric, f in by.items()]
+    out += [table(["scenario", "faults", "top-1", "top-3", "abstained", "first in rank"], rows), ""]
+    rows = [[f"{name}, {metric}", f["published"], f["false_complaint"]]
+            for name, by in result["specificity"].items() for metric, f in by.items()]
+    out += [table(["normal time", "specificity", "false complaint: nobody blamed"], rows), ""]
     out += ["Top-1 on low traffic beside the published figures:", ""]
-    mine = result["scenarios"].get("low_traffic", {})
-    rows = [["tracer", *(mine.get(m, {}).get("top1") for m in ("latency", "availability"))]]
+    rows = [[f"tracer, {protocol}", *(by.get(m, {}).get("top1") for m in ("latency", "availability"))]
+            for protocol, by in result["scenarios"].get("low_traffic", {}).items()]
     rows += [[f"{name} (published)", f["latency"], f["availability"]] for name, f in result["published"].items()]
     out += [table(["method", "latency", "availability"], rows), "", "Each fault:", ""]
-    rows = [[f'{o["scenario"]} {o["fault"]} {o["metric"]}', o["root"], o["named"] or "(abstained)", o["rank"],
-             o["confidence"]] for o in result["faults"]]
+    rows = [[f'{o["scenario"]} {o["fault"]} {o["metric"]}, {o["protocol"]}', o["root"], o["named"] or "(abstained)",
+             o["rank"], o["confidence"]] for o in result["faults"]]
     out += [table(["fault", "injected at", "named", "rank of it", "confidence"], rows), ""]
-    out += ["What each sort of evidence adds:", "", ablation(result["ablation"]), ""]
+    out += [f"Calibration (expected calibration error {figure(result['ece'])}):", "", _bins(result["bins"]), ""]
+    for protocol, facts in result["ablation"].items():
+        out += [f"What each sort of evidence adds, {protocol}:", "", ablation(facts), ""]
     return "\n".join(out)
 
 
