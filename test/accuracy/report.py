@@ -66,7 +66,7 @@ def alarms(result):
     return "\n".join(out)
 
 
-COLUMNS = [("F1", "f1"), ("precision", "precision"), ("recall", "recall"), ("origin top-1", "top1"),
+COLUMNS = [("F1", "f1"), ("± of F1", "f1_se"), ("precision", "precision"), ("recall", "recall"), ("origin top-1", "top1"),
            ("top-3", "top3"), ("abstained", "abstained"), ("incidents per", "incidents_per"),
            ("pages per", "pages_per"), ("false merges", "false_merges"), ("noise taken", "noise_taken"),
            ("ECE", "ece"), ("ECE, >1 asset", "ece_many")]
@@ -87,7 +87,8 @@ def simulated(result):
     keys = [k for _, k in COLUMNS]
     head = [h for h, _ in COLUMNS]
     out = ["## Simulated cascades on real graphs", "",
-           f"Seed {result['seed']}, {result['trials']} trials a graph (fewer in the hardest corner); means over graphs.", ""]
+           f"Seed {result['seed']}, {result['trials']} trials a graph (fewer on the largest graph and where a trial has"
+           " ten incidents); means over graphs. ± is one standard error over trials.", ""]
     for row in result["rows"]:
         rows = [["tracer", *(row["mean"][k] for k in keys)]]
         rows += [[f"tracer on {g}", *(f[k] for k in keys)] for g, f in row["tracer"].items()]
@@ -105,7 +106,7 @@ def simulated(result):
     out += ["### One knob away from the middle", "",
             table(["knob", *head, "best peer F1", "best peer origin"],
                   [[r["name"], *(r["mean"][k] for k in keys), _best(r, "f1"), _best(r, "top1")] for r in result["sweep"]]),
-            "", "### tracer's settings at the middle", "",
+            "", "### tracer's settings on three busy days", "",
             table(["setting", *head], [[r["name"], *(r["mean"][k] for k in keys)] for r in result["settings"]]), "",
             "### Calibration at the middle", "", "All incidents:", "", _bins(result["rows"][0]["mean"]["bins"]), "",
             "Incidents of more than one asset:", "", _bins(result["rows"][0]["mean"]["bins_many"]), "",

@@ -24,6 +24,7 @@ DATA=$(cd "$DATA" 2>/dev/null && pwd) || { echo "no folder of data: DATA=$DATA" 
 
 tracer_setup accuracy
 command -v python3 >/dev/null 2>&1 || apt_install python3
+quietly "$WORK/selftest.log" python3 -B "$TOP/test/accuracy/selftest.py" || die "the measure itself is wrong"
 tracer_build
 tracer_start "max_wal_size = 4GB" "full_page_writes = off" "autovacuum = off" "jit = off" \
     "max_parallel_workers_per_gather = 0" "shared_buffers = 256MB"
