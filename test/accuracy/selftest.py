@@ -91,7 +91,7 @@ class Generator(unittest.TestCase):
 
 
 class Peers(unittest.TestCase):
-    def test_without_noise_or_gaps_nearest_finds_a_single_cascade(self):
+    def test_without_noise_or_gaps_a_component_is_a_cascade(self):
         world = small_world(concurrent=1, noise=0.0, missing=0.0, silent=0.0)
         for name in ("components, most upstream", "components, random walk"):
             self.assertEqual(peers.figures([world], [name])[name][1][0]["f1"], 1.0)
