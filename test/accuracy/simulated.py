@@ -150,7 +150,8 @@ def run(data, full, say):
             bench.row("hardest corner", HARDEST, trials // 4),
             bench.row("three busy days", BUSY, trials // 4, small),
         ]
-        sweep = [bench.row(f"{knob} {value:g}", dataclasses.replace(MIDDLE, **{knob: value}), trials, small)
+        sweep = [bench.row(f"{knob} {value:g}", dataclasses.replace(MIDDLE, **{knob: value}), trials, small,
+                           live=knob == "late")
                  for knob, values in SWEEP.items() for value in values[full]]
         settings = [bench.row(f"{name} {value}", BUSY, trials // 4, small, settings={name: value}, with_peers=False)
                     for name, values in SETTINGS.items() for value in values[full]]
