@@ -25,6 +25,8 @@ def table(head, rows):
 
 def petshop(result):
     out = ["## Injected faults in a real system (PetShop)", ""]
+    if not result["faults"]:
+        return "\n".join(out + ["Not measured: no folder petshop with a scenario in the data.", ""])
     rows = [[f"{name}, {metric}, {protocol}", f["faults"], f["top1"], f["top3"], f["abstained"], f["ranked_first"]]
             for name, protocols in result["scenarios"].items() for protocol, by in protocols.items()
             for metric, f in by.items()]
@@ -48,6 +50,8 @@ def petshop(result):
 
 def petshop_peers(result):
     out = ["## Peers on the injected faults", ""]
+    if not result:
+        return "\n".join(out + ["Not measured: no folder petshop with a scenario in the data.", ""])
     rows = [[f"{name}, {metric}: {method}", f["top1"], f["top3"], f["abstained"]]
             for name, methods in result.items() for method, by in methods.items() for metric, f in by.items()]
     return "\n".join(out + [table(["scenario and method", "top-1", "top-3", "abstained"], rows), ""])

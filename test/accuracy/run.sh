@@ -19,7 +19,8 @@ if [ ! -d "$DATA" ] && [ "$DATA" = "$TOP/../shared/data" ]; then
     _main=$(git -C "$TOP" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)
     [ -d "${_main%/.git}/../shared/data" ] && DATA=${_main%/.git}/../shared/data
 fi
-DATA=$(cd "$DATA" 2>/dev/null && pwd) || { echo "no folder of data: DATA=$DATA" >&2; exit 2; }
+[ -d "$DATA" ] || { echo "no folder of data: DATA=$DATA" >&2; exit 2; }
+DATA=$(cd "$DATA" && pwd)
 . "$TOP/test/lib/common.sh"
 
 tracer_setup accuracy
