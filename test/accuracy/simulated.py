@@ -144,8 +144,8 @@ def run(data, full, say):
         rows = [
             bench.row("middle", MIDDLE, trials, live=True),
             bench.row("complete lineage", dataclasses.replace(MIDDLE, missing=0.0), trials),
-            bench.row("after a history", MIDDLE, trials, small, HISTORY),
-            bench.row("after a history, half of it confirmed", MIDDLE, trials, small, HISTORY, 0.5),
+            bench.row("after a history", MIDDLE, trials, history=HISTORY),
+            bench.row("after a history, half of it confirmed", MIDDLE, trials, history=HISTORY, confirmed=0.5),
             bench.row("every knob on", ALL_ON, trials),
             bench.row("hardest corner", HARDEST, trials // 4),
             bench.row("three busy days", BUSY, trials // 4, small),
