@@ -48,6 +48,7 @@ class Knobs:
     runners: float = 0.0        # share of teams whose assets run inside a job that alerts, too
     chronic: float = 0.0        # checks that fail every day, per incident
     daily: float = 0.0          # share of edges with a lag of 4 to 20 hours, declared as 12
+    resolved: float = 0.7       # share of units whose tool ever resolves
     within: float = 120.0       # minutes within which the incidents at once begin
 
 
@@ -292,7 +293,7 @@ class World:
             while again < stop:
                 self._alert(unit, asset, again, True, run)
                 again += 30 * MINUTE
-        if rng.random() < 0.7:
+        if rng.random() < knobs.resolved:
             self._alert(unit, asset, stop, False, run)
 
 

@@ -31,6 +31,15 @@ def mean(values):
     return sum(values) / len(values) if values else None
 
 
+def standard_error(values):
+    """Of the mean; None for fewer than two."""
+    n = len(values)
+    if n < 2:
+        return None
+    m = mean(values)
+    return (sum((v - m) ** 2 for v in values) / (n - 1) / n) ** 0.5
+
+
 def judge(world, verdict):
     """Figures of one world. Means are over trials for pairs, over incidents for the rest."""
     by_trial = collections.defaultdict(list)
@@ -74,21 +83,17 @@ def judge(world, verdict):
             incidents.append(_origin(world.incidents[i], g, len(parts)))
     return {
         "trials": len(by_trial), "incidents": len(incidents), "units": sum(map(len, by_trial.values())),
-        "precision": mean(precision), "recall": mean(recall), "f1": mean(f1),
+        "precision": mean(precision), "recall": mean(recall), "f1": mean(f1), "f1_se": standard_error(f1),
         "top1": mean(i["top1"] for i in incidents), "top3": mean(i["top3"] for i in incidents),
         "abstained": mean(i["abstained"] for i in incidents),
         "right_when_named": mean(i["top1"] for i in incidents if not i["abstained"]),
         "top1_silent": mean(i["top1"] for i in incidents if i["silent"]),
-        "incidents_per": groups_per(incidents), "pages_per": pages / len(incidents) if incidents else None,
+        "incidents_per": mean(i["parts"] for i in incidents), "pages_per": pages / len(incidents) if incidents else None,
         "false_merges": mixed / groups if groups else None,
         "noise_taken": noise_taken / noise if noise else None,
         "ece": ece(shapes), "ece_many": ece([s for s in shapes if s[2] > 1]),
         "_shapes": shapes, "_incidents": incidents,
     }
-
-
-def groups_per(incidents):
-    return mean(i["parts"] for i in incidents)
 
 
 def _origin(incident, group, parts):

@@ -7,6 +7,10 @@ alerts.py makes of these, and the complaint as an alert of its own. After one
 pass the incident that holds the complaint's alert is *the* incident; its
 tracer.root_causes are the answer, or there is none (tracer abstains) where
 tracer.incidents.root_asset is NULL. No name of a node is known here.
+
+Two protocols. In "all alerts" whatever is not normal alerts, as it would in a real
+system. In "its metric" only the metric that the complaint is about does: the
+published methods look at no other.
 """
 import csv
 import json
@@ -107,19 +111,19 @@ def scenarios(data):
 
 # ---- one experiment -------------------------------------------------------------
 
-def make_alerts(normal, abnormal):
-    """[(time, firing, deviation, node, metric)] of the abnormal part."""
+def make_alerts(normal, abnormal, on):
+    """[(time, firing, deviation, node, metric)] of the abnormal part, for the metrics `on`."""
     out = []
     for (node, metric), values in abnormal.series.items():
-        if metric in alerts.BAD_SIDE:
+        if metric in on:
             known = alerts.Threshold(normal.series.get((node, metric), ()), alerts.BAD_SIDE[metric])
             out += [(at, firing, deviation, node, metric) for at, firing, deviation
                     in alerts.alerts(zip(abnormal.times, values), known)]
     return sorted(out)
 
 
-def _load(database, normal, abnormal, complaint):
-    """complaint: (node, metric, time), or None."""
+def _load(database, normal, abnormal, complaint, on=tuple(alerts.BAD_SIDE)):
+    """complaint: (node, metric, time), or None; on: metrics that alert."""
     shift = abnormal.times[0] - STEP - normal.times[-1]
     rows = []
     for part, moved in ((normal, shift), (abnormal, 0)):
@@ -130,7 +134,7 @@ def _load(database, normal, abnormal, complaint):
     rows = [(node, f"{metric} of {node} is not normal", "firing" if firing else "resolved", "threshold",
              f"{node}:{metric}", stamp(at), f"{deviation:.1f} spreads from the median",
              {"metric": metric, "deviation": round(deviation, 2)})
-            for at, firing, deviation, node, metric in make_alerts(normal, abnormal)]
+            for at, firing, deviation, node, metric in make_alerts(normal, abnormal, on)]
     if complaint:
         node, metric, at = complaint
         rows.append((node, f"complaint about {metric} of {node}", "firing", "complaint",
@@ -155,18 +159,21 @@ SELECT i.incident_id, i.root_asset, i.origin_asset, i.confidence, i.suspect,
 OF_COMPLAINT = "a.source = 'complaint'"
 
 
-def diagnose(template, scenario, fault):
+def diagnose(template, scenario, fault, on):
     """The incident that holds the complaint, as tracer sees it."""
     with Database(template) as database:
-        _load(database, scenario.normal, fault.metrics, (fault.node, fault.metric, fault.at))
+        _load(database, scenario.normal, fault.metrics, (fault.node, fault.metric, fault.at), on)
         return database.ask(ANSWERS.format(OF_COMPLAINT))[0]
 
 
-def judge(fault, answer):
+PROTOCOLS = {"all alerts": lambda fault: tuple(alerts.BAD_SIDE), "its metric": lambda fault: (fault.metric,)}
+
+
+def judge(fault, protocol, answer):
     ranked = answer["ranked"] or []
     named = ranked if answer["root_asset"] is not None else []
     return {
-        "fault": fault.name, "metric": fault.metric, "root": fault.root,
+        "fault": fault.name, "protocol": protocol, "metric": fault.metric, "root": fault.root,
         "rank": ranked.index(fault.root) + 1 if fault.root in ranked else None,
         "named": named[0] if named else None, "origin": answer["origin_asset"],
         "confidence": answer["confidence"],
@@ -215,29 +222,34 @@ def specificity(template, scenario):
 # ---- the part ----------------------------------------------------------------------
 
 def run(data, say):
-    """{scenario: {metric: figures}} and every fault's outcome."""
-    result = {"scenarios": {}, "faults": [], "published": PUBLISHED}
+    """{scenario: {protocol: {metric: figures}}} and every fault's outcome."""
+    result = {"scenarios": {}, "specificity": {}, "faults": [], "published": PUBLISHED}
     for scenario in scenarios(data):
         say(f"petshop {scenario.name}: {len(scenario.faults)} faults")
-        template = Database()
-        with template:
+        with Database() as template:
             template.link(scenario.edges)
             template.run()
-            outcomes = [judge(f, diagnose(template, scenario, f)) for f in scenario.faults]
+            outcomes = [judge(f, protocol, diagnose(template, scenario, f, on(f)))
+                        for protocol, on in PROTOCOLS.items() for f in scenario.faults]
             calm = specificity(template, scenario)
-        table = {}
-        for metric in sorted({o["metric"] for o in outcomes}, reverse=True):
-            some = [o for o in outcomes if o["metric"] == metric]
-            table[metric] = {
-                "faults": len(some),
-                "top1": mean(o["top1"] for o in some), "top3": mean(o["top3"] for o in some),
-                "ranked_first": mean(o["rank"] == 1 for o in some),
-                "abstained": mean(o["abstained"] for o in some),
-                "right_when_named": mean(o["top1"] for o in some if not o["abstained"]),
-                **{kind: mean(v for t, r in calm.items() if t[1] == metric for v in r[kind])
-                   for kind in ("published", "false_complaint")},
-            }
-        result["scenarios"][scenario.name] = table
+        metrics_told = sorted({o["metric"] for o in outcomes}, reverse=True)
+        result["scenarios"][scenario.name] = {
+            protocol: {metric: _figures([o for o in outcomes if (o["protocol"], o["metric"]) == (protocol, metric)])
+                       for metric in metrics_told} for protocol in PROTOCOLS}
+        result["specificity"][scenario.name] = {
+            metric: {kind: mean(v for t, r in calm.items() if t[1] == metric for v in r[kind])
+                     for kind in ("published", "false_complaint")} for metric in metrics_told}
         result["faults"] += [{"scenario": scenario.name, **o} for o in outcomes]
-    result["ablation"] = metrics.ablation([(o["root"], o["evidence"]) for o in result["faults"]])
+    result["ablation"] = {p: metrics.ablation([(o["root"], o["evidence"]) for o in result["faults"]
+                                               if o["protocol"] == p]) for p in PROTOCOLS}
+    shapes = [(o["confidence"], o["rank"] == 1, 2) for o in result["faults"]]
+    result["ece"], result["bins"] = metrics.ece(shapes), metrics.bins(shapes)
     return result
+
+
+def _figures(outcomes):
+    return {
+        "faults": len(outcomes), "top1": mean(o["top1"] for o in outcomes), "top3": mean(o["top3"] for o in outcomes),
+        "ranked_first": mean(o["rank"] == 1 for o in outcomes), "abstained": mean(o["abstained"] for o in outcomes),
+        "right_when_named": mean(o["top1"] for o in outcomes if not o["abstained"]),
+    }

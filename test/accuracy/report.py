@@ -25,27 +25,33 @@ def table(head, rows):
 
 def petshop(result):
     out = ["## Injected faults in a real system (PetShop)", ""]
-    rows = []
-    for name, by_metric in result["scenarios"].items():
-        for metric, f in by_metric.items():
-            rows.append([f"{name}, {metric}", f["faults"], f["top1"], f["top3"], f["abstained"], f["ranked_first"],
-                         f["published"], f["false_complaint"]])
-    out += [table(["scenario", "faults", "top-1", "top-3", "abstained", "first in rank", "specificity",
-                   "false complaint"], rows), ""]
+    if not result["faults"]:
+        return "\n".join(out + ["Not measured: no folder petshop with a scenario in the data.", ""])
+    rows = [[f"{name}, {metric}, {protocol}", f["faults"], f["top1"], f["top3"], f["abstained"], f["ranked_first"]]
+            for name, protocols in result["scenarios"].items() for protocol, by in protocols.items()
+            for metric, f in by.items()]
+    out += [table(["scenario", "faults", "top-1", "top-3", "abstained", "first in rank"], rows), ""]
+    rows = [[f"{name}, {metric}", f["published"], f["false_complaint"]]
+            for name, by in result["specificity"].items() for metric, f in by.items()]
+    out += [table(["normal time", "specificity", "false complaint: nobody blamed"], rows), ""]
     out += ["Top-1 on low traffic beside the published figures:", ""]
-    mine = result["scenarios"].get("low_traffic", {})
-    rows = [["tracer", *(mine.get(m, {}).get("top1") for m in ("latency", "availability"))]]
+    rows = [[f"tracer, {protocol}", *(by.get(m, {}).get("top1") for m in ("latency", "availability"))]
+            for protocol, by in result["scenarios"].get("low_traffic", {}).items()]
     rows += [[f"{name} (published)", f["latency"], f["availability"]] for name, f in result["published"].items()]
     out += [table(["method", "latency", "availability"], rows), "", "Each fault:", ""]
-    rows = [[f'{o["scenario"]} {o["fault"]} {o["metric"]}', o["root"], o["named"] or "(abstained)", o["rank"],
-             o["confidence"]] for o in result["faults"]]
+    rows = [[f'{o["scenario"]} {o["fault"]} {o["metric"]}, {o["protocol"]}', o["root"], o["named"] or "(abstained)",
+             o["rank"], o["confidence"]] for o in result["faults"]]
     out += [table(["fault", "injected at", "named", "rank of it", "confidence"], rows), ""]
-    out += ["What each sort of evidence adds:", "", ablation(result["ablation"]), ""]
+    out += [f"Calibration (expected calibration error {figure(result['ece'])}):", "", _bins(result["bins"]), ""]
+    for protocol, facts in result["ablation"].items():
+        out += [f"What each sort of evidence adds, {protocol}:", "", ablation(facts), ""]
     return "\n".join(out)
 
 
 def petshop_peers(result):
     out = ["## Peers on the injected faults", ""]
+    if not result:
+        return "\n".join(out + ["Not measured: no folder petshop with a scenario in the data.", ""])
     rows = [[f"{name}, {metric}: {method}", f["top1"], f["top3"], f["abstained"]]
             for name, methods in result.items() for method, by in methods.items() for metric, f in by.items()]
     return "\n".join(out + [table(["scenario and method", "top-1", "top-3", "abstained"], rows), ""])
@@ -64,7 +70,7 @@ def alarms(result):
     return "\n".join(out)
 
 
-COLUMNS = [("F1", "f1"), ("precision", "precision"), ("recall", "recall"), ("origin top-1", "top1"),
+COLUMNS = [("F1", "f1"), ("± of F1", "f1_se"), ("precision", "precision"), ("recall", "recall"), ("origin top-1", "top1"),
            ("top-3", "top3"), ("abstained", "abstained"), ("incidents per", "incidents_per"),
            ("pages per", "pages_per"), ("false merges", "false_merges"), ("noise taken", "noise_taken"),
            ("ECE", "ece"), ("ECE, >1 asset", "ece_many")]
@@ -85,7 +91,8 @@ def simulated(result):
     keys = [k for _, k in COLUMNS]
     head = [h for h, _ in COLUMNS]
     out = ["## Simulated cascades on real graphs", "",
-           f"Seed {result['seed']}, {result['trials']} trials a graph (fewer in the hardest corner); means over graphs.", ""]
+           f"Seed {result['seed']}, {result['trials']} trials a graph (fewer on the largest graph and where a trial has"
+           " ten incidents); means over graphs. ± is one standard error over trials.", ""]
     for row in result["rows"]:
         rows = [["tracer", *(row["mean"][k] for k in keys)]]
         rows += [[f"tracer on {g}", *(f[k] for k in keys)] for g, f in row["tracer"].items()]
@@ -103,7 +110,7 @@ def simulated(result):
     out += ["### One knob away from the middle", "",
             table(["knob", *head, "best peer F1", "best peer origin"],
                   [[r["name"], *(r["mean"][k] for k in keys), _best(r, "f1"), _best(r, "top1")] for r in result["sweep"]]),
-            "", "### tracer's settings at the middle", "",
+            "", "### tracer's settings on three busy days", "",
             table(["setting", *head], [[r["name"], *(r["mean"][k] for k in keys)] for r in result["settings"]]), "",
             "### Calibration at the middle", "", "All incidents:", "", _bins(result["rows"][0]["mean"]["bins"]), "",
             "Incidents of more than one asset:", "", _bins(result["rows"][0]["mean"]["bins_many"]), "",

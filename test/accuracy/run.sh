@@ -19,11 +19,13 @@ if [ ! -d "$DATA" ] && [ "$DATA" = "$TOP/../shared/data" ]; then
     _main=$(git -C "$TOP" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)
     [ -d "${_main%/.git}/../shared/data" ] && DATA=${_main%/.git}/../shared/data
 fi
-DATA=$(cd "$DATA" 2>/dev/null && pwd) || { echo "no folder of data: DATA=$DATA" >&2; exit 2; }
+[ -d "$DATA" ] || { echo "no folder of data: DATA=$DATA" >&2; exit 2; }
+DATA=$(cd "$DATA" && pwd)
 . "$TOP/test/lib/common.sh"
 
 tracer_setup accuracy
 command -v python3 >/dev/null 2>&1 || apt_install python3
+quietly "$WORK/selftest.log" python3 -B "$TOP/test/accuracy/selftest.py" || die "the measure itself is wrong"
 tracer_build
 tracer_start "max_wal_size = 4GB" "full_page_writes = off" "autovacuum = off" "jit = off" \
     "max_parallel_workers_per_gather = 0" "shared_buffers = 256MB"
