@@ -18,6 +18,7 @@
 #define BINS (LATER + EARLIER)
 #define ROUNDS 3				/* of learning how lags are distributed */
 #define MAX_PARENTS 12
+static double SUSPICION = 0.01;
 #define LEAST 0.05				/* confidence below which nothing is told */
 
 /* One possible cause of the target's failures. */
@@ -48,6 +49,7 @@ typedef struct Target
 	int32		asset;
 	int32	   *event;			/* its unexplained failures */
 	double	   *background;
+	double	   *known;			/* what a suspicion accounts for */
 	double	   *intensity;		/* at each, by all that is chosen */
 	int32		n;
 	double		share;			/* of them that nothing chosen explains */
@@ -68,6 +70,7 @@ typedef struct Learner
 	double		mass[BINS];
 	double		density[BINS];	/* per second */
 	double		learned[BINS];
+	double		typical;		/* density at a lag as lags are */
 	int32		reach;			/* most events to look back at */
 	int32	   *mark;			/* by asset: candidate of the target at hand */
 	double		consumers;		/* of all alerting assets, each once more */
@@ -135,6 +138,8 @@ set_density(Learner *s)
 {
 	double		total = 0;
 
+	if (getenv("KAPPA")) SUSPICION=atof(getenv("KAPPA"));
+	s->typical = 0;
 	for (int i = 0; i < BINS; i++)
 		total += s->mass[i];
 	for (int i = 0; i < BINS; i++)
@@ -146,6 +151,7 @@ set_density(Learner *s)
 		double		width = k == 0 ? high : high / 2;
 
 		s->density[i] = width > 0 ? s->mass[i] / total / width : 0;
+		s->typical += s->density[i] * s->mass[i] / total;
 	}
 }
 
@@ -230,7 +236,7 @@ look_around(Learner *s, Target *t, int32 failure)
 
 		if (c->group != e->group || c->at - e->at > l->rules.detection_lag)
 			break;
-		if (c->asset != e->asset)
+		if (c->asset != e->asset && (c->suspicion == 0 || c->suspicion != e->suspicion))
 			add_entry(s, t, failure, c->asset, e->at - c->at);
 	}
 	left = s->reach;
@@ -240,7 +246,8 @@ look_around(Learner *s, Target *t, int32 failure)
 
 		if (c->group != e->group || e->at - c->at > l->rules.horizon)
 			break;
-		if (c->asset != e->asset || c->at < e->at)
+		if ((c->asset != e->asset || c->at < e->at) &&
+			(c->suspicion == 0 || c->suspicion != e->suspicion))
 			add_entry(s, t, failure, c->asset, e->at - c->at);
 	}
 }
@@ -297,7 +304,7 @@ fit(Target *t)
 		double		left = 0;
 
 		for (int32 i = 0; i < t->n; i++)
-			t->intensity[i] = t->share * t->background[i];
+			t->intensity[i] = t->known[i] + t->share * t->background[i];
 		for (int32 c = 0; c < t->ncandidates; c++)
 		{
 			share[c] = 0;
@@ -461,11 +468,14 @@ learn_target(Learner *s, int32 asset)
 	s->targets++;
 	t.event = pure_array(int32, t.n);
 	t.background = pure_array(double, t.n);
+	t.known = pure_array(double, t.n);
 	t.intensity = pure_array(double, t.n);
 	t.n = 0;
 	for (int32 i = s->asset_start[asset]; i < s->asset_start[asset + 1]; i++)
 		if (!l->events[s->by_asset[i]].explained)
 			t.event[t.n++] = s->by_asset[i];
+	for (int32 i = 0; i < t.n; i++)
+		t.known[i] = l->events[t.event[i]].suspicion != 0 ? SUSPICION * s->typical : 0;
 	/* its own rate, group by group */
 	for (int32 i = 0; i <= t.n; i++)
 		if (i == t.n || l->events[t.event[i]].group != l->events[t.event[group_first]].group)
@@ -559,6 +569,7 @@ learn_target(Learner *s, int32 asset)
 	keep_lags(s, &t);
 	pure_free(t.event);
 	pure_free(t.background);
+	pure_free(t.known);
 	pure_free(t.intensity);
 	pure_free(t.candidates);
 	pure_free(t.entries);

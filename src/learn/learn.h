@@ -16,6 +16,8 @@ typedef struct LearnEvent
 	int32		asset;			/* dense, 0 .. nassets - 1 */
 	int32		group;			/* only events of one group are related */
 	bool		explained;		/* known lineage or a person accounts for it */
+	int32		suspicion;		/* a silent asset is suspected to be the cause of
+								 * all with this number; 0: none is */
 	bool		adjacent;		/* ... namely a direct upstream, and near */
 	int64		lag;			/* then: how long after that */
 } LearnEvent;

@@ -36,6 +36,7 @@ typedef struct Loader
 	HTAB	   *by_id;			/* asset id -> asset */
 	int64		suspect;		/* the group of origins at hand */
 	int64		incident;
+	int32		suspicion;
 } Loader;
 
 typedef struct IdEntry
@@ -128,11 +129,14 @@ episode_row(void *context, HeapTuple row, TupleDesc desc)
 	int32		group = (int32) row_int64(row, desc, 8, 0);
 	IdEntry    *k = hash_search(d->by_key, &key, HASH_FIND, NULL);
 	LearnEvent *e;
+	int32		at_event;
 
 	if (k == NULL)				/* came since the keys were read */
 		return;
+	at_event = d->learn.nevents;
 	e = add_event(d, k->asset, at, group);
-	e->explained = because[0] != BECAUSE_ORIGIN && because[0] != BECAUSE_SAME;
+	e->explained = because[0] != BECAUSE_ORIGIN && because[0] != BECAUSE_SAME &&
+		because[0] != BECAUSE_SUSPECT;
 	e->adjacent = because[0] == BECAUSE_NEAR && hops == 1 && parent_at != PG_INT64_MIN;
 	e->lag = e->adjacent ? at - parent_at : 0;
 	if (because[0] == BECAUSE_SUSPECT && (suspect != d->suspect || incident != d->incident))
@@ -140,10 +144,14 @@ episode_row(void *context, HeapTuple row, TupleDesc desc)
 		IdEntry    *s = hash_search(d->by_id, &suspect, HASH_FIND, NULL);
 
 		if (s != NULL)
-			add_event(d, s->asset, at, group);
+			add_event(d, s->asset, at, group)->suspicion = d->suspicion + 1;
+		d->suspicion++;
 		d->suspect = suspect;
 		d->incident = incident;
+		e = &d->learn.events[at_event];
 	}
+	if (because[0] == BECAUSE_SUSPECT)
+		e->suspicion = d->suspicion;
 	pfree(because);
 }
 

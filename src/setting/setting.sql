@@ -40,7 +40,9 @@ VALUES
   ('quiet_after', 'interval', '26 hours', '1 minute', '365 days', false,
    'After how long without a repeat an episode counts as over for grouping, where the tool never sends a resolve. tracer.source.quiet_after overrides it for one source.'),
   ('min_confidence', 'number', '0.30', '0', '1', false,
-   'Below this confidence tracer names no root cause.')
+   'Below this confidence tracer names no root cause.'),
+  ('learn_confidence', 'number', NULL, '0.5', '1', true,
+   'How sure suggested lineage must be for tracer.learn_lineage() to accept it. NULL: only people accept lineage.')
 $$;
 COMMENT ON FUNCTION tracer.setting_catalog() IS 'Every setting with its type, default, bounds and meaning. Bounds are inclusive.';
 
@@ -129,7 +131,7 @@ BEGIN
     RETURN normal;
 END
 $$;
-COMMENT ON FUNCTION tracer.set(text, text) IS 'Sets what tracer decides by, for every session from its commit on; returns the value as stored. NULL means none for max_hops and the default for the others. Errors: undefined_object for an unknown name, invalid_parameter_value for a value that is malformed or out of range.';
+COMMENT ON FUNCTION tracer.set(text, text) IS 'Sets what tracer decides by, for every session from its commit on; returns the value as stored. NULL means none where the setting allows it (max_hops, learn_confidence) and the default for the others. Errors: undefined_object for an unknown name, invalid_parameter_value for a value that is malformed or out of range.';
 
 CREATE FUNCTION tracer.get(name text) RETURNS text
 LANGUAGE sql STABLE
