@@ -62,6 +62,8 @@ help:
 	@echo "  make test        the whole suite: regression, isolation, TAP (installs what it needs on Debian)"
 	@echo "                   SUITE=regress|isolation|tap runs one part, T=name the tests of that name"
 	@echo "  make bench       speed, as ratios from one run; WORK=name runs one row of the table"
+	@echo "  make accuracy    how often it is right, on other people's data (DATA=folder, default ../shared/data);"
+	@echo "                   PART=petshop|simulated|peers|alarms runs one part, FULL=1 the whole sweep"
 	@echo "  make             build; make install installs into the server of PG_CONFIG=$(PG_CONFIG)"
 	@echo "  make dist        a source archive in dist/"
 	@echo "  make clean       remove what was built"
@@ -77,7 +79,10 @@ test:
 bench:
 	@WORK="$(WORK)" PG_CONFIG="$(if $(filter-out pg_config,$(PG_CONFIG)),$(PG_CONFIG))" bash test/bench/run.sh
 
+accuracy:
+	@PART="$(PART)" FULL="$(FULL)" $(if $(filter-out file,$(origin DATA)),DATA="$(DATA)",DATA=) PG_CONFIG="$(if $(filter-out pg_config,$(PG_CONFIG)),$(PG_CONFIG))" sh test/accuracy/run.sh
+
 dist:
 	@mkdir -p dist && git archive --format=tar.gz --prefix=tracer-$(EXTVERSION)/ -o dist/tracer-$(EXTVERSION).tar.gz HEAD && ls dist
 
-.PHONY: help demo test bench dist
+.PHONY: help demo test bench accuracy dist

@@ -1,0 +1,42 @@
+"""run: the parts of `make accuracy`, one after the other.
+
+Each part prints its tables and writes them as NAME.md and NAME.json.
+"""
+import argparse
+import sys
+import time
+
+import petshop
+import report
+
+
+def part_petshop(options, say):
+    result = petshop.run(options.data, say)
+    return result, report.petshop(result)
+
+
+PARTS = {"petshop": part_petshop}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("parts", nargs="*")
+    options = parser.parse_args()
+    unknown = [p for p in options.parts if p not in PARTS]
+    if unknown:
+        sys.exit(f"no such part: PART={unknown[0]} (there are: {' '.join(PARTS)})")
+    say = lambda text: print(f"==> {text}", file=sys.stderr, flush=True)
+    began = time.time()
+    for name in options.parts or PARTS:
+        t0 = time.time()
+        result, text = PARTS[name](options, say)
+        text += f"\n{name}: {time.time() - t0:.0f} s.\n"
+        report.write(options.out, name, result, text)
+        print(text, flush=True)
+    print(f"All in {time.time() - began:.0f} s; tables and JSON are in {options.out}.")
+
+
+main()
