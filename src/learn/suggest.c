@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "incident/pass.h"
+#include "learn/alike.h"
 #include "learn/learn.h"
 #include "lineage/cache.h"
 
@@ -29,6 +30,9 @@ typedef struct Loader
 {
 	Learn		learn;
 	char	  **names;			/* by asset */
+	Words	   *words;
+	Likeness	likeness;
+	Words		previous;		/* of the edge before: an end of another */
 	uint32	   *node;
 	int32		maxassets;
 	int32		maxevents;
@@ -95,6 +99,28 @@ suspect_row(void *context, HeapTuple row, TupleDesc desc)
 
 	if (hash_search(d->by_id, &id, HASH_FIND, NULL) == NULL)
 		add_asset(d, row_text(row, desc, 2), id);
+}
+
+/* One known edge, and a pair of ends of two that follow each other in any order. */
+static void
+edge_row(void *context, HeapTuple row, TupleDesc desc)
+{
+	Loader	   *d = context;
+	Words		up = words_of(row_text(row, desc, 1));
+	Words		down = words_of(row_text(row, desc, 2));
+
+	d->likeness.connected[words_alike(&up, &down)]++;
+	if (d->likeness.pairs++ > 0)
+		d->likeness.others[words_alike(&d->previous, &down)]++;
+	d->previous = up;
+}
+
+static double
+alike(void *context, int32 a, int32 b)
+{
+	Loader	   *d = context;
+
+	return d->likeness.log_odds[words_alike(&d->words[a], &d->words[b])];
 }
 
 static LearnEvent *
@@ -182,11 +208,20 @@ load(Loader *d, Datum since, Datum until, Datum within, bool grouped)
 		" WHERE x.label IS NOT NULL "
 		" ORDER BY x.suspect_id, x.incident_id, x.started_at"
 	};
+	static Statement edges = {
+		"SELECT u.name, d.name "
+		"  FROM (SELECT l.upstream, l.downstream FROM tracer.lineage l "
+		"         ORDER BY hashint8extended(l.downstream, l.upstream), l.upstream, l.downstream LIMIT 5000) l "
+		"  JOIN tracer.asset u ON u.asset_id = l.upstream "
+		"  JOIN tracer.asset d ON d.asset_id = l.downstream "
+		" ORDER BY hashint8extended(l.downstream, l.upstream), u.asset_id, d.asset_id"
+	};
 	Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID};
 	Datum		values[] = {since, until, within};
 
 	query_each(&keys, 0, NULL, NULL, NULL, key_row, d);
 	query_each(&suspects, 0, NULL, NULL, NULL, suspect_row, d);
+	query_each(&edges, 0, NULL, NULL, NULL, edge_row, d);
 	query_each(grouped ? &in_groups : &episodes, grouped ? 3 : 2, types, values, "   ", episode_row, d);
 }
 
@@ -223,6 +258,12 @@ tracer_find_lineage(PG_FUNCTION_ARGS)
 	load(d, PG_ARGISNULL(0) ? TimestampTzGetDatum(DT_NOBEGIN) : PG_GETARG_DATUM(0),
 		 PG_ARGISNULL(1) ? TimestampTzGetDatum(DT_NOEND) : PG_GETARG_DATUM(1),
 		 PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2), !PG_ARGISNULL(2));
+	likeness_finish(&d->likeness);
+	d->words = pure_array(Words, d->learn.nassets);
+	for (int32 i = 0; i < d->learn.nassets; i++)
+		d->words[i] = words_of(d->names[i]);
+	d->learn.alike = alike;
+	d->learn.context = d;
 	d->learn.asset_node = d->node;
 	d->learn.rules.horizon = settings->rules.horizon;
 	d->learn.rules.detection_lag = settings->rules.detection_lag;
