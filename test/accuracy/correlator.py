@@ -1,8 +1,9 @@
 """correlator: a world played to tracer, and what tracer made of it.
 
 Alerts are written in order of arrival and a pass is run for every STEP of
-arrival in which something arrived, as the background worker would; so pages
-that a later pass takes back are counted.
+arrival in which something arrived, much as the background worker would; so pages
+that a later pass takes back are counted. The history is played with one pass an
+incident.
 """
 import collections
 import itertools
@@ -11,7 +12,7 @@ from generate import MINUTE
 from metrics import Group, Verdict
 from server import Database, literal, stamp
 
-STEP = 10 * MINUTE
+STEP = 30 * MINUTE
 
 
 def base(graph):
@@ -43,9 +44,10 @@ def _rows(alerts):
              {"team": a.team, "tool": a.source}, a.unit, a.run) for a in alerts]
 
 
-def _play(database, world, alerts):
-    changes = collections.deque(world.changes if alerts is world.alerts else [])
-    for _, some in itertools.groupby(alerts, key=lambda a: a.arrives // STEP):
+def _play(database, world, alerts, changes, live):
+    """Writes the alerts and runs the passes; takes the changes that came before from a deque."""
+    when = (lambda a: a.arrives // STEP) if live else (lambda a: world.units[a.unit].trial)
+    for _, some in itertools.groupby(alerts, key=when):
         some = list(some)
         told = []
         while changes and changes[0][0] <= some[-1].arrives:
@@ -58,21 +60,23 @@ def _play(database, world, alerts):
         database.sql("SELECT tracer.correlate() \\gset _\n--")
 
 
-def play(template, world, settings=None, in_between=None):
-    """The verdict of tracer on a world; in_between(database, world) runs between history and trials."""
+def play(template, world, settings=None, in_between=None, live=True):
+    """The verdict of tracer on a world; in_between(database, world) runs between history and trials.
+
+    Not live: one pass a trial. The incidents are the same then, their pages are not.
+    """
     with Database(template) as database:
         _teach(database, world)
         for name, value in (settings or {}).items():
             database.sql(f"SELECT tracer.set({literal(name)}, {literal(value)}) \\gset _\n--")
-        history = [a for a in world.alerts if world.units[a.unit].trial < world.first_trial]
+        changes = collections.deque(world.changes)
+        history = sum(world.units[a.unit].trial < world.first_trial for a in world.alerts)
         if history:
-            _play(database, world, history)
+            _play(database, world, world.alerts[:history], changes, False)
+            database.run()
             if in_between:
-                database.run()
                 in_between(database, world)
-            _play(database, world, world.alerts[len(history):])
-        else:
-            _play(database, world, world.alerts)
+        _play(database, world, world.alerts[history:], changes, live)
         return _read(database)
 
 

@@ -13,6 +13,8 @@ import json
 import os
 
 import alerts
+import metrics
+from metrics import mean
 from server import Database, stamp
 
 STEP = 300                      # seconds between two samples
@@ -212,11 +214,6 @@ def specificity(template, scenario):
 
 # ---- the part ----------------------------------------------------------------------
 
-def _mean(values):
-    values = list(values)
-    return sum(values) / len(values) if values else None
-
-
 def run(data, say):
     """{scenario: {metric: figures}} and every fault's outcome."""
     result = {"scenarios": {}, "faults": [], "published": PUBLISHED}
@@ -233,13 +230,14 @@ def run(data, say):
             some = [o for o in outcomes if o["metric"] == metric]
             table[metric] = {
                 "faults": len(some),
-                "top1": _mean(o["top1"] for o in some), "top3": _mean(o["top3"] for o in some),
-                "ranked_first": _mean(o["rank"] == 1 for o in some),
-                "abstained": _mean(o["abstained"] for o in some),
-                "right_when_named": _mean(o["top1"] for o in some if not o["abstained"]),
-                **{kind: _mean(v for t, r in calm.items() if t[1] == metric for v in r[kind])
+                "top1": mean(o["top1"] for o in some), "top3": mean(o["top3"] for o in some),
+                "ranked_first": mean(o["rank"] == 1 for o in some),
+                "abstained": mean(o["abstained"] for o in some),
+                "right_when_named": mean(o["top1"] for o in some if not o["abstained"]),
+                **{kind: mean(v for t, r in calm.items() if t[1] == metric for v in r[kind])
                    for kind in ("published", "false_complaint")},
             }
         result["scenarios"][scenario.name] = table
         result["faults"] += [{"scenario": scenario.name, **o} for o in outcomes]
+    result["ablation"] = metrics.ablation([(o["root"], o["evidence"]) for o in result["faults"]])
     return result

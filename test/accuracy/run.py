@@ -6,8 +6,11 @@ import argparse
 import sys
 import time
 
+import alarms
 import petshop
+import petshop_peers
 import report
+import simulated
 
 
 def part_petshop(options, say):
@@ -15,7 +18,22 @@ def part_petshop(options, say):
     return result, report.petshop(result)
 
 
-PARTS = {"petshop": part_petshop}
+def part_simulated(options, say):
+    result = simulated.run(options.data, options.full, say)
+    return result, report.simulated(result)
+
+
+def part_peers(options, say):
+    result = petshop_peers.run(options.data, say)
+    return result, report.petshop_peers(result)
+
+
+def part_alarms(options, say):
+    result = alarms.run(options.data, say)
+    return result, report.alarms(result)
+
+
+PARTS = {"petshop": part_petshop, "peers": part_peers, "alarms": part_alarms, "simulated": part_simulated}
 
 
 def main():

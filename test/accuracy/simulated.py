@@ -1,0 +1,153 @@
+"""simulated: which worlds are played, and what is learned between history and trials.
+
+rows        the main settings: middle, everything on, hardest, after a history
+sweep       one knob at a time away from the middle
+settings    tracer's own settings, one at a time, at the middle
+
+Every row is measured on every graph that it names; its figures are means over
+graphs of what metrics.judge() says, so a big graph counts no more than a small
+one. The peers' rules see the same worlds.
+"""
+import dataclasses
+import random
+
+import correlator
+import generate
+import graphs
+import metrics
+import peers
+from generate import ALL_ON, HARDEST, MIDDLE
+
+SEED = 1
+HISTORY = 300
+FOUND_AFTER = 3                 # an edge that history showed so often could have been found
+
+# knob -> (short form, whole sweep)
+SWEEP = {
+    "concurrent": ((1, 10), (1, 2, 5, 10)),
+    "silent": ((0.0, 0.4), (0.0, 0.1, 0.3, 0.4, 0.5)),
+    "missing": ((0.0, 0.15), (0.0, 0.02, 0.10, 0.15, 0.25)),
+    "noise": ((0.0, 0.6), (0.0, 0.15, 0.45, 0.6)),
+    "lag": ((5.0, 90.0), (2.0, 5.0, 45.0, 90.0, 180.0)),
+    "shape": ((0.3, 1.4), (0.0, 0.3, 1.1, 1.4)),
+    "stale": ((0.1,), (0.02, 0.05, 0.1)),
+    "wrong_alias": ((0.1,), (0.02, 0.05, 0.1)),
+    "flapping": ((0.5,), (0.1, 0.25, 0.5)),
+    "repeats": ((1.0,), (0.3, 1.0)),
+    "late": ((0.3,), (0.1, 0.3)),
+    "skew": ((15.0,), (5.0, 15.0, 30.0)),
+    "cause_changes": ((1.0,), (0.5, 1.0)),
+    "red_herrings": ((3.0,), (1.0, 3.0)),
+    "silent_roots": ((0.5,), (0.2, 0.5, 1.0)),
+    "runners": ((0.5,), (0.2, 0.5)),
+    "chronic": ((2.0,), (1.0, 2.0, 5.0)),
+    "daily": ((0.2,), (0.1, 0.2)),
+}
+SETTINGS = {
+    "horizon": (("1 hour", "3 hours", "12 hours", "24 hours"), ("1 hour", "2 hours", "3 hours", "12 hours", "24 hours")),
+    "detection_lag": (("0", "10 minutes", "2 hours"), ("0", "5 minutes", "10 minutes", "1 hour", "2 hours")),
+    "max_incident_age": (("12 hours", "30 days"), ("6 hours", "1 day", "2 days", "30 days")),
+}
+
+
+class Learning:
+    """Between history and trials: accept what tracer.suggest_lineage() offers."""
+
+    def __init__(self, confirmed=0.0):
+        self.confirmed = confirmed
+        self.precision = self.recall = None
+        self.offered = 0
+
+    def __call__(self, database, world):
+        if self.confirmed:
+            self._confirm(database, world)
+        if not database.ask("SELECT FROM pg_proc WHERE oid = to_regproc('tracer.suggest_lineage')"):
+            return
+        offered = database.ask("SELECT upstream, downstream, confidence FROM tracer.suggest_lineage()")
+        edges = {(o["upstream"], o["downstream"]) for o in offered}
+        could = {e for e, n in world.shown.items() if n >= FOUND_AFTER}
+        self.offered = len(edges)
+        self.precision = len(edges & world.missing) / len(edges) if edges else None
+        self.recall = len(edges & could) / len(could) if could else None
+        for o in offered:
+            database.sql("SELECT tracer.accept_lineage({}, {}, {}) \\gset _\n--".format(
+                *(correlator.literal(o[k]) for k in ("upstream", "downstream", "confidence"))))
+
+    def _confirm(self, database, world):
+        """People confirm the root of a share of the incidents that they know of."""
+        rng = random.Random("confirm")
+        verdict = correlator._read(database)
+        for incident in range(len(world.incidents)):
+            units = [u for u, g in verdict.group_of.items() if world.units[u].incident == incident]
+            if units and rng.random() < self.confirmed:
+                database.sql("SELECT tracer.confirm({}, {}) \\gset _\n--".format(
+                    verdict.group_of[min(units)], correlator.literal(world.incidents[incident].origin)))
+
+
+class Bench:
+    """The graphs, each with its template database, and rows measured on them."""
+
+    def __init__(self, data, names, say):
+        self.say = say
+        self.graphs = {n: g for n in names for g in [graphs.ALL[n](data)] if g}
+        self.bases = {n: correlator.base(g) for n, g in self.graphs.items()}
+
+    def close(self):
+        for base in self.bases.values():
+            base.__exit__()
+
+    def row(self, name, knobs, trials, on=None, history=0, confirmed=0.0, settings=None, live=False, with_peers=True):
+        """{"name", "tracer": {graph: figures}, "peers": {rule: {graph: figures}}}"""
+        out = {"name": name, "tracer": {}, "peers": {}, "learned": {}}
+        for graph in on or self.graphs:
+            if graph not in self.graphs:
+                continue
+            world = generate.World(self.graphs[graph], knobs, SEED, trials, history)
+            learning = Learning(confirmed)
+            verdict = correlator.play(self.bases[graph], world, settings, learning, live)
+            out["tracer"][graph] = metrics.judge(world, verdict)
+            if history:
+                out["learned"][graph] = {"offered": learning.offered, "precision": learning.precision,
+                                         "recall": learning.recall}
+            if with_peers:
+                for rule, (window, figures) in peers.figures([world]).items():
+                    out["peers"].setdefault(rule, {})[graph] = {**figures[0], "window": window}
+        out["mean"] = overall(out["tracer"])
+        out["peers_mean"] = {rule: overall(by_graph) for rule, by_graph in out["peers"].items()}
+        self.say(f"{name}: F1 {out['mean']['f1']:.3f}, origin {out['mean']['top1']:.3f}")
+        return out
+
+
+def overall(by_graph):
+    """Mean over graphs of each figure that is one."""
+    keys = [k for k in next(iter(by_graph.values())) if not k.startswith("_")]
+    out = {k: metrics.mean(f[k] for f in by_graph.values() if f[k] is not None) for k in keys}
+    shapes = [s for f in by_graph.values() for s in f["_shapes"]]
+    out.update(ece=metrics.ece(shapes), ece_many=metrics.ece([s for s in shapes if s[2] > 1]),
+               bins=metrics.bins(shapes), bins_many=metrics.bins([s for s in shapes if s[2] > 1]))
+    return out
+
+
+def run(data, full, say):
+    trials = 30 if full else 10
+    bench = Bench(data, list(graphs.ALL), say)
+    small = [n for n in bench.graphs if full or n != "debian"]
+    try:
+        rows = [
+            bench.row("middle", MIDDLE, trials, live=True),
+            bench.row("complete lineage", dataclasses.replace(MIDDLE, missing=0.0), trials),
+            bench.row("after a history", MIDDLE, trials, small, HISTORY),
+            bench.row("after a history, half of it confirmed", MIDDLE, trials, small, HISTORY, 0.5),
+            bench.row("every knob on", ALL_ON, trials, live=True),
+            bench.row("hardest corner", HARDEST, max(4, trials // 3)),
+        ]
+        sweep = [bench.row(f"{knob} {value:g}", dataclasses.replace(MIDDLE, **{knob: value}), trials, small)
+                 for knob, values in SWEEP.items() for value in values[full]]
+        settings = [bench.row(f"{name} {value}", MIDDLE, trials, small, settings={name: value}, with_peers=False)
+                    for name, values in SETTINGS.items() for value in values[full]]
+        cases = [(i["origin"], i["evidence"]) for row in rows for f in row["tracer"].values() for i in f["_incidents"]]
+        result = {"seed": SEED, "trials": trials, "rows": rows, "sweep": sweep, "settings": settings,
+                  "ablation": metrics.ablation(cases)}
+    finally:
+        bench.close()
+    return result
