@@ -280,6 +280,8 @@ learn_round(Learner *s, bool *again)
 		again[a] = true;
 		s->first_blocked[a] = LEARN_NONE;
 	}
+	for (int32 i = 0; i < l->nrejected; i++)
+		block(s, l->rejected[i].upstream, l->rejected[i].downstream);
 	for (int revision = 0; revision < REVISIONS; revision++)
 	{
 		s->targets = 0;

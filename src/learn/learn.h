@@ -30,6 +30,12 @@ typedef struct LearnRules
 	int64		work;			/* about how many pairs of events to look at */
 } LearnRules;
 
+typedef struct LearnPair
+{
+	int32		upstream;
+	int32		downstream;
+} LearnPair;
+
 typedef struct Learn
 {
 	/* given */
@@ -39,6 +45,8 @@ typedef struct Learn
 	LearnEvent *events;			/* will be sorted */
 	int32		nevents;
 	LearnRules	rules;
+	LearnPair  *rejected;		/* out of the question */
+	int32		nrejected;
 	/* log odds that two names add; NULL: names say nothing */
 	double		(*alike) (void *context, int32 a, int32 b);
 	void	   *context;

@@ -45,7 +45,6 @@ BEGIN
            || coalesce('; next likeliest: ' || f.rival || ' (' || round(f.rival_confidence::numeric, 2) || ')', '')
       FROM tracer.find_lineage(since, until, within) f
      WHERE f.confidence >= min_confidence
-       AND NOT EXISTS (SELECT FROM tracer.learned_lineage d WHERE d.upstream = f.upstream AND d.downstream = f.downstream)
      ORDER BY f.confidence DESC, f.support DESC, f.upstream COLLATE "C", f.downstream COLLATE "C";
 END
 $$;

@@ -101,6 +101,30 @@ suspect_row(void *context, HeapTuple row, TupleDesc desc)
 		add_asset(d, row_text(row, desc, 2), id);
 }
 
+/* A pair that people said no to: both ends as assets, where both alert. */
+static void
+rejected_row(void *context, HeapTuple row, TupleDesc desc)
+{
+	Loader	   *d = context;
+	char	   *up = row_text(row, desc, 1);
+	char	   *down = row_text(row, desc, 2);
+	LearnPair	pair = {LEARN_NONE, LEARN_NONE};
+
+	for (int32 i = 0; i < d->learn.nassets; i++)
+	{
+		if (strcmp(d->names[i], up) == 0)
+			pair.upstream = i;
+		if (strcmp(d->names[i], down) == 0)
+			pair.downstream = i;
+	}
+	if (pair.upstream == LEARN_NONE || pair.downstream == LEARN_NONE)
+		return;
+	if ((d->learn.nrejected & (d->learn.nrejected - 1)) == 0)
+		d->learn.rejected = pure_realloc(d->learn.rejected,
+										 sizeof(LearnPair) * (Size) Max(1, 2 * d->learn.nrejected));
+	d->learn.rejected[d->learn.nrejected++] = pair;
+}
+
 /* One known edge, and a pair of ends of two that follow each other in any order. */
 static void
 edge_row(void *context, HeapTuple row, TupleDesc desc)
@@ -199,7 +223,7 @@ load(Loader *d, Datum since, Datum until, Datum within, bool grouped)
 		" ORDER BY e.suspect_id, e.incident_id, e.started_at"
 	};
 	static Statement in_groups = {
-		"SELECT x.key_id, x.started_at, x.because, x.hops, x.parent_at, x.suspect_id, x.incident_id, "
+		"SELECT x.key_id, x.started_at, x.because::text, x.hops, x.parent_at, x.suspect_id, x.incident_id, "
 		"       dense_rank() OVER (ORDER BY x.label) "
 		"  FROM (SELECT e.*, p.started_at AS parent_at, a.labels ->> $3 AS label "
 		"          FROM tracer.episode e LEFT JOIN tracer.episode p ON p.episode_id = e.parent_id "
@@ -216,11 +240,15 @@ load(Loader *d, Datum since, Datum until, Datum within, bool grouped)
 		"  JOIN tracer.asset d ON d.asset_id = l.downstream "
 		" ORDER BY hashint8extended(l.downstream, l.upstream), u.asset_id, d.asset_id"
 	};
+	static Statement rejected = {
+		"SELECT l.upstream, l.downstream FROM tracer.learned_lineage l"
+	};
 	Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID};
 	Datum		values[] = {since, until, within};
 
 	query_each(&keys, 0, NULL, NULL, NULL, key_row, d);
 	query_each(&suspects, 0, NULL, NULL, NULL, suspect_row, d);
+	query_each(&rejected, 0, NULL, NULL, NULL, rejected_row, d);
 	query_each(&edges, 0, NULL, NULL, NULL, edge_row, d);
 	query_each(grouped ? &in_groups : &episodes, grouped ? 3 : 2, types, values, "   ", episode_row, d);
 }

@@ -10,7 +10,8 @@
  *		share x background + sum over causes of p x density(lag)
  *
  * and what it leaves unsaid, failures of a cause that brought nothing, costs p
- * each. The target is its own first cause: failures repeat.
+ * each. The target is a cause of its own, as failures repeat, and so is all that
+ * is upstream of it in known lineage.
  *
  * Causes are added one by one, each time the likeliest. Its weight is a Bayes
  * factor: how much better the failures are explained with it than without, p
@@ -46,6 +47,7 @@ typedef struct Candidate
 	double		prior;			/* log odds */
 	double		gain;			/* log of the Bayes factor */
 	double		p;
+	bool		known;			/* upstream in known lineage: a cause, but no news */
 	bool		chosen;
 } Candidate;
 
@@ -207,9 +209,10 @@ is_blocked(const Learner *s, int32 upstream, int32 downstream)
 }
 
 /*
- * Keeps the candidates that may be: seen twice, and neither above nor below the
- * target in known lineage. What is above it explained what it could; an edge
- * from below would close a circle.
+ * Keeps the candidates that may be. What is upstream of the target in known
+ * lineage is a cause from the start (stored failures may be older than that
+ * lineage); an edge from what is downstream would close a circle; any other
+ * must have failed before the target twice.
  */
 static void
 sift_candidates(Learner *s, Target *t)
@@ -228,11 +231,13 @@ sift_candidates(Learner *s, Target *t)
 	{
 		Candidate  *c = &t->candidates[i];
 		uint32		n = node == GRAPH_NONE ? GRAPH_NONE : l->asset_node[c->asset];
-		bool		known = n != GRAPH_NONE &&
-			(((up.seen[n >> 6] | down.seen[n >> 6]) >> (n & 63)) & 1);
+		bool		below = n != GRAPH_NONE && ((down.seen[n >> 6] >> (n & 63)) & 1);
 
 		s->mark[c->asset] = LEARN_NONE;
-		if (i > 0 && (c->n < 2 || known || is_blocked(s, c->asset, t->asset)))
+		c->known = i == 0 || (n != GRAPH_NONE && ((up.seen[n >> 6] >> (n & 63)) & 1));
+		c->chosen = c->known && c->n > 0;
+		c->p = 0.1;
+		if (!c->known && (c->n < 2 || below || is_blocked(s, c->asset, t->asset)))
 		{
 			c->n = 0;
 			continue;
@@ -443,7 +448,7 @@ static void
 keep_lags(Learner *s, const Target *t)
 {
 	for (int32 i = 1; i < t->ncandidates; i++)
-		if (t->candidates[i].chosen)
+		if (t->candidates[i].chosen && !t->candidates[i].known)
 			each_entry(x, t, &t->candidates[i])
 				if (x->lag >= 0)
 					s->lags[lag_step(&s->l->rules, x->lag)] +=
@@ -478,8 +483,6 @@ learn_target(Learner *s, int32 asset)
 	for (int32 i = 0; i < t.n; i++)
 		look_around(s, &t, i);
 	sift_candidates(s, &t);
-	t.candidates[0].chosen = t.candidates[0].n > 0;
-	t.candidates[0].p = 0.1;
 
 	for (int causes = 0; causes < MAX_CAUSES && choose(s, &t); causes++)
 		PURE_INTERRUPTS();
