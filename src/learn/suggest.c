@@ -209,7 +209,8 @@ static void
 load(Loader *d, Datum since, Datum until, Datum within, bool grouped)
 {
 	static Statement keys = {
-		"SELECT k.key_id, k.asset, k.asset_id FROM tracer.alert_key k "
+		"SELECT k.key_id, k.asset, s.asset_id "
+		"  FROM tracer.alert_key k LEFT JOIN tracer.asset s ON s.name = k.asset "
 		" WHERE k.asset IS NOT NULL ORDER BY k.asset COLLATE \"C\", k.key_id"
 	};
 	static Statement suspects = {

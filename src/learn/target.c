@@ -209,10 +209,10 @@ is_blocked(const Learner *s, int32 upstream, int32 downstream)
 }
 
 /*
- * Keeps the candidates that may be. What is upstream of the target in known
- * lineage is a cause from the start (stored failures may be older than that
- * lineage); an edge from what is downstream would close a circle; any other
- * must have failed before the target twice.
+ * Keeps the candidates that may be: those that failed before the target twice.
+ * What is upstream of it in known lineage is a cause from the start (stored
+ * failures may be older than that lineage); an edge from what is downstream
+ * would close a circle. That is looked up only where there are any.
  */
 static void
 sift_candidates(Learner *s, Target *t)
@@ -221,7 +221,18 @@ sift_candidates(Learner *s, Target *t)
 	uint32		node = l->graph ? l->asset_node[t->asset] : GRAPH_NONE;
 	Reach		up = {0},
 				down = {0};
+	int32		left = 0;
 
+	for (int32 i = 0; i < t->ncandidates; i++)
+	{
+		s->mark[t->candidates[i].asset] = LEARN_NONE;
+		if (i > 0 && t->candidates[i].n < 2)
+			t->candidates[i].n = 0;
+		else
+			left += i > 0;
+	}
+	if (left == 0)
+		node = GRAPH_NONE;
 	if (node != GRAPH_NONE)
 	{
 		up = graph_reach(l->graph, node, WALK_UP, NO_MAX_DEPTH, NO_MAX_NODES);
@@ -233,11 +244,12 @@ sift_candidates(Learner *s, Target *t)
 		uint32		n = node == GRAPH_NONE ? GRAPH_NONE : l->asset_node[c->asset];
 		bool		below = n != GRAPH_NONE && ((down.seen[n >> 6] >> (n & 63)) & 1);
 
-		s->mark[c->asset] = LEARN_NONE;
+		if (c->n == 0)
+			continue;
 		c->known = i == 0 || (n != GRAPH_NONE && ((up.seen[n >> 6] >> (n & 63)) & 1));
-		c->chosen = c->known && c->n > 0;
+		c->chosen = c->known;
 		c->p = 0.1;
-		if (!c->known && (c->n < 2 || below || is_blocked(s, c->asset, t->asset)))
+		if (!c->known && (below || is_blocked(s, c->asset, t->asset)))
 		{
 			c->n = 0;
 			continue;
