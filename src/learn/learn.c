@@ -217,9 +217,8 @@ block(Learner *s, int32 upstream, int32 downstream)
 }
 
 /*
- * Takes out, of every circle, the edge with the least weight; says of which
- * targets. What they caused otherwise is taken out with it: it will be found
- * again.
+ * Takes out, of every circle, the edge with the least weight, together with all
+ * other edges of its target, which is to be looked at again. False: no circle.
  */
 static bool
 break_circles(Learner *s, bool *again)
@@ -229,6 +228,8 @@ break_circles(Learner *s, bool *again)
 	int32		n = 0;
 	bool		any = false;
 
+	if (l->nedges == 0)
+		return false;
 	k.first = pure_array(int32, l->nassets);
 	k.next = pure_array(int32, l->nedges);
 	k.seen = pure_array0(int32, l->nassets);
@@ -318,5 +319,6 @@ learn_edges(Learn *l)
 	again = pure_array(bool, l->nassets);
 	for (int round = 0; round < ROUNDS; round++)
 		s.missing = learn_round(&s, again);
-	qsort(l->edges, l->nedges, sizeof(LearnEdge), compare_confidences);
+	if (l->nedges > 0)
+		qsort(l->edges, l->nedges, sizeof(LearnEdge), compare_confidences);
 }
