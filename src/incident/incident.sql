@@ -162,9 +162,9 @@ COMMENT ON TABLE tracer.evidence_row IS 'Evidence as stored: one row per inciden
 COMMENT ON COLUMN tracer.evidence_row.incident_id IS 'The incident.';
 COMMENT ON COLUMN tracer.evidence_row.asset_id IS 'The candidate in tracer.asset; NULL: not declared.';
 COMMENT ON COLUMN tracer.evidence_row.asset IS 'The candidate by name; empty where its alert named no asset.';
-COMMENT ON COLUMN tracer.evidence_row.fact IS 'What sort of fact: origin, explained, coverage, first, late, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed or unplaced.';
+COMMENT ON COLUMN tracer.evidence_row.fact IS 'What sort of fact: origin, explained, coverage, first, late, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed, unplaced or learned.';
 COMMENT ON COLUMN tracer.evidence_row.weight IS 'What it adds to the candidate''s score, or takes off.';
-COMMENT ON COLUMN tracer.evidence_row.ref IS 'Alert (message), change (change) or episode (explained) that it speaks of; NULL: none.';
+COMMENT ON COLUMN tracer.evidence_row.ref IS 'Alert (message), change (change), episode (explained) or row of tracer.learned_lineage (learned) that it speaks of; NULL: none.';
 COMMENT ON COLUMN tracer.evidence_row.num IS 'First figure of the fact: how many, hops, seconds, or spreads from normal for a metric; NULL: none.';
 COMMENT ON COLUMN tracer.evidence_row.num2 IS 'Second figure: of how many, seconds by which a change came before, or a correlation; NULL: none.';
 COMMENT ON COLUMN tracer.evidence_row.name IS 'Name that it speaks of: a metric, or for source_moves the asset upstream; NULL: none.';

@@ -12,6 +12,7 @@
  *	number.c	incidents -> numbers
  *	measure.c	metrics around an incident -> what moves with its symptom
  *	rank.c		incidents -> evidence
+ *	trust.c		what they owe to learned lineage
  *	save.c		what the pass found out -> tables
  *
  * Everything lives in one memory context that ends with the pass. Episodes are
@@ -175,6 +176,15 @@ typedef struct PassChange
 	bool		is_new;
 } PassChange;
 
+/* An edge of lineage that only learning speaks for. */
+typedef struct PassLearned
+{
+	uint32		upstream;		/* nodes */
+	uint32		downstream;
+	int64		id;				/* tracer.learned_lineage, 0 for none */
+	double		trust;
+} PassLearned;
+
 typedef struct PassIncident
 {
 	int64		number;			/* 0 until given */
@@ -267,6 +277,8 @@ typedef struct Pass
 	int64		changes_to;
 	int64		change_first;	/* origins that new changes may bear on */
 	int64		change_latest;
+	PassLearned *learned;		/* by downstream, upstream */
+	int32		nlearned;
 	PassDecision *decisions;
 	int32		ndecisions;
 	int32	   *next_member;
@@ -375,6 +387,9 @@ typedef struct Measures
 
 extern void find_measured(Pass *p);
 extern bool measure_incident(Pass *p, const PassIncident *inc, Measures *out);
+/* ---- trust.c ------------------------------------------------------------------ */
+extern void load_learned(Pass *p);
+extern const PassLearned *learned_link(const Pass *p, int32 episode);
 
 /* ---- rank.c ------------------------------------------------------------------- */
 extern void rank_incidents(Pass *p);

@@ -63,6 +63,8 @@ typedef struct Ranker
 	PassChange *by_node;		/* changes, sorted */
 	int32	   *below;			/* by episode: how many descend from it */
 	int32	   *waiting;		/* by episode: children not counted into it yet */
+	const PassLearned **learned;	/* by episode: least trusted edge above it */
+	bool	   *known;			/* ... was looked for */
 	/* the candidate at hand */
 	PassIncident *inc;
 	int64		asset_id;
@@ -494,6 +496,64 @@ count_below(Ranker *r, const PassIncident *inc)
 		}
 }
 
+/* The least trusted learned edge from the root down to an episode, or NULL. */
+static const PassLearned *
+learned_way(Ranker *r, int32 episode)
+{
+	Pass	   *p = r->p;
+	const PassLearned *least = NULL;
+	int32		top,
+				at;
+
+	/* up to what is known, then the same way again to leave it there */
+	for (top = episode; !r->known[top] && p->pe[top].parent != CASCADE_NONE; top = p->pe[top].parent)
+		r->waiting[p->pe[top].parent] = top;
+	for (at = top;; at = r->waiting[at])
+	{
+		if (!r->known[at])
+		{
+			const PassLearned *link = learned_link(p, at);
+
+			r->learned[at] = link != NULL && (least == NULL || link->trust < least->trust) ? link : least;
+			r->known[at] = true;
+		}
+		least = r->learned[at];
+		if (at == episode)
+			return least;
+	}
+}
+
+/*
+ * What the root explains by way of learned lineage counts as much less as that
+ * is not trusted.
+ */
+static void
+learned_evidence(Ranker *r)
+{
+	Pass	   *p = r->p;
+	const PassIncident *inc = r->inc;
+	int32		all = inc->suspect != 0 ? inc->nmembers : inc->nmembers - 1;
+	const PassLearned *least = NULL;
+	double		doubt = 0;
+	int32		n = 0;
+
+	if (p->nlearned == 0)
+		return;
+	for (int32 i = inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
+	{
+		const PassLearned *x = learned_way(r, i);
+
+		if (x == NULL)
+			continue;
+		n++;
+		doubt += 1 - x->trust;
+		if (least == NULL || x->trust < least->trust)
+			least = x;
+	}
+	if (n > 0)
+		evidence(r, "learned", -COVERAGE * doubt / Max(all, 1), least->id, n, all);
+}
+
 static void
 rank_incident(Ranker *r, PassIncident *inc)
 {
@@ -530,10 +590,13 @@ rank_incident(Ranker *r, PassIncident *inc)
 	{
 		start_candidate(r, ranked[nranked++] = inc->suspect, NULL);
 		rank_suspect(r);
+		learned_evidence(r);
 		end_candidate(r);
 	}
 	start_candidate(r, ranked[nranked++] = k->asset_id, k->asset);
 	rank_member(r, inc->root, second);
+	if (inc->suspect == 0)
+		learned_evidence(r);
 	end_candidate(r);
 
 	n = pick_neighbours(r, neighbours);
@@ -661,6 +724,12 @@ rank_incidents(Pass *p)
 	load_surroundings(p);
 	load_consumers(p);
 	find_measured(p);
+	load_learned(p);
+	if (p->nlearned > 0)
+	{
+		r.learned = pure_array0(const PassLearned *, p->nepisodes);
+		r.known = pure_array0(bool, p->nepisodes);
+	}
 	for (int i = 0; i < 9; i++)
 		column_init(&r.row[i], types[i]);
 	r.below = pure_array0(int32, p->nepisodes);

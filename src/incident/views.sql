@@ -212,6 +212,21 @@ SELECT CASE WHEN k.asset IS NULL THEN NULL
 $$;
 COMMENT ON FUNCTION tracer.episode_path(text, bigint) IS 'Assets from the root cause to where the episode is, along lineage; where lineage has no such path (a runner below what it ran, a merge by hand), along the failures that explain each other. NULL for an alert without asset.';
 
+CREATE FUNCTION tracer.learned_steps(from_asset text, to_asset text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT string_agg(s.u || ' -> ' || s.d, ', ' ORDER BY s.n)
+  FROM (SELECT p.path[n.n] AS u, p.path[n.n + 1] AS d, n.n
+          FROM (SELECT tracer.lineage_path(learned_steps.from_asset, learned_steps.to_asset) AS path) AS p,
+               generate_series(1, cardinality(p.path) - 1) AS n (n)) AS s
+  JOIN tracer.asset a ON a.name = s.u
+  JOIN tracer.asset b ON b.name = s.d
+ WHERE EXISTS (SELECT FROM tracer.lineage l WHERE l.upstream = a.asset_id AND l.downstream = b.asset_id AND l.source = 'learned')
+   AND NOT EXISTS (SELECT FROM tracer.lineage l WHERE l.upstream = a.asset_id AND l.downstream = b.asset_id AND l.source <> 'learned')
+$$;
+COMMENT ON FUNCTION tracer.learned_steps(text, text) IS 'The steps of tracer.lineage_path() between two assets that only learned lineage speaks for, as a -> b; NULL: there are none. Errors as tracer.lineage_path().';
+
 CREATE VIEW tracer.incident_alerts AS
 SELECT e.incident_id,
        p.alert_id,
@@ -225,7 +240,9 @@ SELECT e.incident_id,
        t.owner,
        pk.asset AS parent_asset,
        CASE WHEN e.parent_id IS NOT NULL THEN e.hops END AS hops,
-       tracer.because_words(e.because) AS because,
+       tracer.because_words(e.because)
+       || CASE WHEN e.because IN ('h', 'f') AND EXISTS (SELECT FROM tracer.learned_lineage y WHERE y.verdict = 'accepted')
+               THEN coalesce(', by learned lineage ' || tracer.learned_steps(pk.asset, k.asset), '') ELSE '' END AS because,
        tracer.episode_path(coalesce((SELECT s.name FROM tracer.asset s WHERE s.asset_id = i.suspect_id), ok.asset), e.episode_id) AS path,
        e.episode_id,
        e.resolved_at,
@@ -303,6 +320,8 @@ SELECT v.incident_id,
        WHEN 'still' THEN 'its own metrics are as usual'
        WHEN 'confirmed' THEN 'a person confirmed it'
        WHEN 'unplaced' THEN 'lineage does not know it'
+       WHEN 'learned' THEN v.num || CASE v.num WHEN 1 THEN ' is' ELSE ' are' END || ' below it only by lineage that was learned, not declared'
+            || coalesce(': ' || l.upstream || ' -> ' || l.downstream || ' (confidence ' || round(l.confidence::numeric, 2) || ')', '')
        ELSE v.fact END AS detail,
        CASE v.fact WHEN 'change' THEN coalesce(c.changed_at, c.received_at)
                    WHEN 'message' THEN coalesce(a.fired_at, a.received_at)
@@ -313,7 +332,8 @@ SELECT v.incident_id,
   LEFT JOIN tracer.change c ON v.fact = 'change' AND c.change_id = v.ref
   LEFT JOIN tracer.alert a ON v.fact = 'message' AND a.alert_id = v.ref
   LEFT JOIN tracer.episode x ON v.fact = 'explained' AND x.episode_id = v.ref
-  LEFT JOIN tracer.alert_key xk ON xk.key_id = x.key_id;
+  LEFT JOIN tracer.alert_key xk ON xk.key_id = x.key_id
+  LEFT JOIN tracer.learned_lineage l ON v.fact = 'learned' AND l.learned_id = v.ref;
 COMMENT ON VIEW tracer.evidence IS 'One row per piece of evidence for or against a candidate root cause.';
 COMMENT ON COLUMN tracer.evidence.incident_id IS 'The incident.';
 COMMENT ON COLUMN tracer.evidence.asset IS 'The candidate.';
@@ -322,7 +342,7 @@ COMMENT ON COLUMN tracer.evidence.weight IS 'What it adds to the candidate''s sc
 COMMENT ON COLUMN tracer.evidence.detail IS 'The evidence in words.';
 COMMENT ON COLUMN tracer.evidence.at IS 'When what it speaks of happened; NULL: it speaks of no moment.';
 COMMENT ON COLUMN tracer.evidence.url IS 'Where to see it; NULL: nowhere.';
-COMMENT ON COLUMN tracer.evidence.fact IS 'What sort of fact it is, for programs: origin, explained, coverage, first, late, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed or unplaced.';
+COMMENT ON COLUMN tracer.evidence.fact IS 'What sort of fact it is, for programs: origin, explained, coverage, first, late, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed, unplaced or learned.';
 
 CREATE VIEW tracer.root_causes AS
 SELECT w.incident_id,
@@ -331,17 +351,17 @@ SELECT w.incident_id,
        (SELECT t.owner FROM tracer.asset t WHERE t.name = w.asset) AS owner,
        w.score,
        (SELECT w.asset || ': '
-               || string_agg(b.detail, '; ' ORDER BY b.fact <> 'change', abs(b.weight) DESC, b.detail COLLATE "C")
+               || string_agg(b.detail, '; ' ORDER BY b.fact = 'learned', b.fact <> 'change', abs(b.weight) DESC, b.detail COLLATE "C")
           FROM (SELECT v.fact, v.weight, v.detail
                   FROM (SELECT e.fact, e.weight, e.detail,
                                row_number() OVER (PARTITION BY e.fact ORDER BY abs(e.weight) DESC, e.at DESC, e.detail COLLATE "C") AS n
                           FROM tracer.evidence e
                          WHERE e.incident_id = w.incident_id
                            AND e.asset = w.asset
-                           AND (e.weight > 0) = (w.score > 0)
+                           AND ((e.weight > 0) = (w.score > 0) OR e.fact = 'learned')
                            AND e.fact <> 'message') AS v
                  WHERE v.fact <> 'change' OR v.n = 1
-                 ORDER BY v.fact <> 'change', abs(v.weight) DESC, v.detail COLLATE "C"
+                 ORDER BY v.fact <> 'learned', v.fact <> 'change', abs(v.weight) DESC, v.detail COLLATE "C"
                  LIMIT 3) AS b) AS why
   FROM (SELECT v.incident_id, v.asset, sum(round(v.weight::numeric, 2)) AS score
           FROM tracer.evidence_row v

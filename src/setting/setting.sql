@@ -42,7 +42,9 @@ VALUES
   ('min_confidence', 'number', '0.30', '0', '1', false,
    'Below this confidence tracer names no root cause.'),
   ('retention', 'interval', NULL, '60 days', '36500 days', true,
-   'How much history tracer.maintain() keeps. NULL: all of it.')
+   'How much history tracer.maintain() keeps. NULL: all of it.'),
+  ('learn_confidence', 'number', NULL, '0.5', '1', true,
+   'How sure suggested lineage must be for tracer.learn_lineage() to accept it. NULL: only people accept lineage.')
 $$;
 COMMENT ON FUNCTION tracer.setting_catalog() IS 'Every setting with its type, default, bounds and meaning. Bounds are inclusive.';
 
@@ -131,7 +133,7 @@ BEGIN
     RETURN normal;
 END
 $$;
-COMMENT ON FUNCTION tracer.set(text, text) IS 'Sets what tracer decides by, for every session from its commit on; returns the value as stored. NULL means none for a setting that has no default (max_hops, retention) and the default for the others. Errors: undefined_object for an unknown name, invalid_parameter_value for a value that is malformed or out of range.';
+COMMENT ON FUNCTION tracer.set(text, text) IS 'Sets what tracer decides by, for every session from its commit on; returns the value as stored. NULL means none where the setting allows it (max_hops, retention, learn_confidence) and the default for the others. Errors: undefined_object for an unknown name, invalid_parameter_value for a value that is malformed or out of range.';
 
 CREATE FUNCTION tracer.get(name text) RETURNS text
 LANGUAGE sql STABLE

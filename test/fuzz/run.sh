@@ -36,7 +36,7 @@ for file in test/fuzz/*_fuzz.c; do
 
     # shellcheck disable=SC2086
     if clang $flags -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $sources \
-        -o "$WORK/$name.fuzz" >"$WORK/log" 2>&1; then
+        -o "$WORK/$name.fuzz" -lm >"$WORK/log" 2>&1; then
         mkdir -p "$WORK/$name.corpus"
         (cd "$WORK" && "./$name.fuzz" -max_total_time="$SECONDS_EACH" -max_len=2048 -timeout=20 -rss_limit_mb=3000 \
             -print_final_stats=1 "$name.corpus") >"$WORK/log" 2>&1
@@ -52,7 +52,7 @@ for file in test/fuzz/*_fuzz.c; do
     fi
 
     # shellcheck disable=SC2086
-    if gcc $flags -O1 $sources test/fuzz/replay.c -o "$WORK/$name.replay" >"$WORK/log" 2>&1; then
+    if gcc $flags -O1 $sources test/fuzz/replay.c -o "$WORK/$name.replay" -lm >"$WORK/log" 2>&1; then
         valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect \
             "$WORK/$name.replay" "$RUNS" >"$WORK/log" 2>&1
         verdict $? valgrind "$name ($RUNS inputs)" "$WORK/log"

@@ -1,0 +1,99 @@
+-- Missing lineage: suggested, accepted, rejected, learned, and trusted less.
+SET TIME ZONE 'UTC';
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
+SET client_min_messages = warning;
+CREATE EXTENSION tracer;
+
+-- orders -> orders_daily is declared; that a dashboard and a model read
+-- orders_daily is not.
+SELECT tracer.link('raw.orders', 'orders_daily'), tracer.link('raw.users', 'users_daily');
+
+-- Eight days: raw.orders fails at some hour, what follows it a while later.
+-- Other things fail as they like.
+CREATE FUNCTION pg_temp.fail(asset text, at timestamptz) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO tracer.alert (asset, title, status, fired_at)
+    VALUES (asset, 'failed', 'firing', at), (asset, 'failed', 'resolved', at + interval '3 hours')
+$$;
+SELECT count(pg_temp.fail(v.asset, timestamptz '2024-03-01' + n * interval '1 day' + n * 37 % 11 * interval '1 hour' + v.after * interval '1 minute'))
+  FROM generate_series(1, 8) AS n,
+       LATERAL (VALUES ('raw.orders', 0), ('orders_daily', 15 + n), ('sales_dashboard', 30 + n + n * 7 % 5),
+                       ('churn_model', CASE WHEN n % 2 = 0 THEN 24 + n + n * 3 % 7 END),
+                       ('raw.users', n * 997 % 1400 - 600), ('users_daily', n * 997 % 1400 - 580),
+                       ('weather', n * 613 % 1300 - 700), ('hr_report', n * 377 % 1400 - 650)) AS v (asset, after)
+ WHERE v.after IS NOT NULL;
+SELECT tracer.correlate();
+
+-- Each missing edge is found from the end of the known path, and nothing else.
+SELECT upstream, downstream, support, confidence > 0.9 AS sure, lag, why FROM tracer.suggest_lineage();
+SELECT count(*) FROM tracer.suggest_lineage(0) WHERE NOT (upstream = 'orders_daily' AND downstream IN ('sales_dashboard', 'churn_model')) AND confidence > 0.5;
+-- A part of the history says less.
+SELECT upstream, downstream, support FROM tracer.suggest_lineage(0, until => '2024-03-06') WHERE downstream = 'sales_dashboard' AND upstream = 'orders_daily';
+SELECT count(*) FROM tracer.suggest_lineage(0, since => '2025-01-01');
+
+-- Suggesting changes nothing; accepting makes an edge, and what is recent is regrouped.
+SELECT count(*) FROM tracer.lineage_edges WHERE source = 'learned';
+SELECT tracer.accept_lineage('orders_daily', 'sales_dashboard', by => 'ana') > 0.9 AS accepted;
+SELECT upstream, downstream, kind, source, lag FROM tracer.lineage_edges WHERE source = 'learned';
+SELECT upstream, downstream, verdict, confidence > 0.9 AS sure, why IS NOT NULL AS says_why, decided_by FROM tracer.learned_lineage;
+SELECT tracer.correlate();
+SELECT role, parent_asset, because, path FROM tracer.incident_alerts WHERE asset = 'sales_dashboard' ORDER BY fired_at DESC LIMIT 1;
+
+-- Every explanation says so, and it counts less.
+CREATE VIEW latest AS SELECT incident_id FROM tracer.incident_alerts WHERE asset = 'sales_dashboard' ORDER BY fired_at DESC LIMIT 1;
+SELECT asset, fact, weight < 0 AS against, regexp_replace(detail, '0\.\d+', 'N') AS detail FROM tracer.evidence WHERE fact = 'learned' AND incident_id = (SELECT incident_id FROM latest);
+SELECT regexp_replace(why, '0\.\d+', 'N') AS why FROM tracer.root_causes WHERE rank = 1 AND incident_id = (SELECT incident_id FROM latest);
+SELECT tracer.report(incident_id) ~ 'learned, not declared: orders_daily -> sales_dashboard' AS reported FROM latest;
+-- Declared as well, it is an edge like any other.
+SELECT tracer.link('orders_daily', 'sales_dashboard');
+SELECT tracer.note(incident_id, 'looked at') IS NOT NULL FROM latest;
+SELECT because FROM tracer.incident_alerts WHERE asset = 'sales_dashboard' ORDER BY fired_at DESC LIMIT 1;
+SELECT tracer.unlink('orders_daily', 'sales_dashboard', source => 'manual');
+
+-- What was decided is not suggested again: neither taken back nor rejected.
+SELECT downstream FROM tracer.suggest_lineage();
+SELECT tracer.unlink('orders_daily', 'sales_dashboard');
+SELECT tracer.correlate();
+SELECT upstream, downstream FROM tracer.suggest_lineage();
+SELECT tracer.reject_lineage('orders_daily', 'churn_model', 'it reads raw.orders', 'ben');
+SELECT count(*) FROM tracer.suggest_lineage();
+SELECT upstream, downstream, verdict, confidence IS NULL AS unjudged, why, decided_by FROM tracer.learned_lineage WHERE verdict = 'rejected';
+
+-- By itself only where a setting says how sure is sure enough.
+DELETE FROM tracer.learned_lineage;
+SELECT count(*) FROM tracer.learn_lineage();
+SELECT tracer.set('learn_confidence', '1');
+SELECT count(*) FROM tracer.learn_lineage();
+SELECT tracer.set('learn_confidence', '0.9');
+SELECT upstream, downstream FROM tracer.learn_lineage();
+SELECT upstream, downstream, verdict, decided_by, why IS NOT NULL AS says_why FROM tracer.learned_lineage;
+SELECT count(*) FROM tracer.learn_lineage();
+SELECT tracer.correlate();
+SELECT asset FROM tracer.incident_alerts WHERE incident_id = (SELECT incident_id FROM latest) ORDER BY fired_at;
+SELECT tracer.reject_lineage('orders_daily', 'sales_dashboard');
+SELECT upstream, downstream FROM tracer.lineage_edges WHERE source = 'learned';
+
+-- Only what shares a label is related.
+CREATE TABLE device_alert AS
+SELECT d, n, v.asset, timestamptz '2024-06-01' + n * interval '9 hours' + v.after * interval '1 minute' AS at
+  FROM generate_series(1, 3) d, generate_series(1, 9) n, LATERAL (VALUES ('link down', d * 11 + n), ('no signal', d * 11 + n + 2)) AS v (asset, after)
+ WHERE (d + n) % 3 = 0;
+INSERT INTO tracer.alert (asset, title, dedup_key, labels, status, fired_at)
+SELECT d.asset, 'alarm', d.d || d.asset, jsonb_build_object('device', d.d), s.status::tracer.status, d.at + s.later
+  FROM device_alert d, (VALUES ('firing', interval '0'), ('resolved', interval '1 hour')) AS s (status, later);
+SELECT tracer.correlate();
+SELECT upstream, downstream, support, lag FROM tracer.suggest_lineage(within => 'device');
+SELECT count(*) FROM tracer.suggest_lineage(0, within => 'no such label');
+
+-- Wrong input.
+\set SHOW_CONTEXT never
+SELECT tracer.suggest_lineage(1.5);
+SELECT tracer.suggest_lineage(NULL);
+SELECT tracer.accept_lineage('weather', 'hr_report');
+SELECT tracer.accept_lineage('weather', 'hr_report', 7);
+SELECT tracer.accept_lineage(NULL, 'hr_report', 0.9);
+SELECT tracer.accept_lineage('weather', 'weather', 0.9);
+SELECT tracer.reject_lineage('weather', NULL);
+SELECT tracer.set('learn_confidence', '0.2');
+SELECT tracer.set('learn_confidence', NULL);
+DROP EXTENSION tracer CASCADE;
