@@ -156,13 +156,13 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    one   text := tracer.canonical(keep);
-    other text := tracer.canonical(duplicate);
-    name  text;
+    one    text := tracer.canonical(keep);
+    other  text := tracer.canonical(duplicate);
+    called text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY[keep, duplicate] LOOP
-        IF NOT EXISTS (SELECT FROM tracer.asset a WHERE a.name = tracer.canonical(merge_assets.name)) THEN
-            RAISE EXCEPTION 'asset "%" does not exist', coalesce(name, 'NULL')
+    FOREACH called IN ARRAY ARRAY[keep, duplicate] LOOP
+        IF NOT EXISTS (SELECT FROM tracer.asset a WHERE a.name = tracer.canonical(called)) THEN
+            RAISE EXCEPTION 'asset "%" does not exist', coalesce(called, 'NULL')
                 USING ERRCODE = 'undefined_object',
                       HINT = 'A name without an asset of its own becomes another name of one with tracer.accept_alias().';
         END IF;
