@@ -115,17 +115,6 @@ BEGIN
     IF oracle.chance(0.2) THEN  -- a name wins over an alias of the same spelling
         INSERT INTO tracer.asset_alias VALUES (names[1], names[na]) ON CONFLICT DO NOTHING;
     END IF;
-    IF oracle.chance(0.15) THEN -- an alias that makes a spelling ambiguous
-        INSERT INTO tracer.asset_alias VALUES ('"' || replace(upper(names[oracle.pick(1, na)]), '.', '"."') || '"', names[na]) ON CONFLICT DO NOTHING;
-        INSERT INTO tracer.asset_alias VALUES (lower(names[oracle.pick(1, na)]), names[na]) ON CONFLICT DO NOTHING;
-    END IF;
-    IF oracle.chance(0.5) THEN  -- a namespace, and a rule for part of it that comes first
-        INSERT INTO tracer.alias_rule (name, pattern, template) VALUES ('all', '^db/(.*)$', '\1');
-        IF oracle.chance(0.4) THEN
-            INSERT INTO tracer.alias_rule (name, pattern, template, position)
-            VALUES ('some', '^db/[a-z].*\.([0-3])$', oracle.one_of('undeclared1', names[1], 'nothing.\1', ''), 1);
-        END IF;
-    END IF;
 
     -- Lineage.
     style := oracle.pick(0, 4);
@@ -185,8 +174,8 @@ BEGIN
     nc := oracle.pick(2, 14);
     FOR i IN 1 .. nc LOOP
         INSERT INTO oracle.made_check VALUES (i, oracle.one_of('dbt', 'dbt', 'Air', 'zeta', NULL),
-            CASE WHEN oracle.chance(0.85) THEN oracle.respelt(names[oracle.pick(1, na)])
-                 ELSE oracle.one_of('alias1', 'alias2', '"Alias1"', 'undeclared1', 'undeclared2', NULL) END,
+            CASE WHEN oracle.chance(0.85) THEN names[oracle.pick(1, na)]
+                 ELSE oracle.one_of('alias1', 'alias2', 'undeclared1', 'undeclared2', NULL) END,
             CASE WHEN oracle.chance(0.6) THEN NULL ELSE oracle.one_of('k1', 'k2', 'K1', '') END,
             oracle.one_of('stale', 'rows missing', 'Failed'),
             oracle.one_of('info', 'warning', 'warning', 'error', 'error', 'critical', NULL));
@@ -209,7 +198,7 @@ BEGIN
                  SELECT a, min(depth) AS depth FROM d GROUP BY a ORDER BY 2, 1 LIMIT 9
         LOOP
             CONTINUE WHEN silent AND x.depth = 0 OR oracle.chance(0.3);
-            c := ROW(0, oracle.one_of('dbt', 'Air', NULL), oracle.respelt(names[x.a / 1024]), NULL, 'broken', oracle.one_of('warning', 'error', 'critical'));
+            c := ROW(0, oracle.one_of('dbt', 'Air', NULL), names[x.a / 1024], NULL, 'broken', oracle.one_of('warning', 'error', 'critical'));
             PERFORM oracle.emit(c, at + x.depth * least(grid, interval '20 minutes') * oracle.pick(-1, 3), 'firing', run);
             IF oracle.chance(0.3) THEN PERFORM oracle.emit(c, at + grid * oracle.pick(1, 5), 'resolved', NULL); END IF;
             -- A history within the month before, so that there is a habit to judge by.
@@ -234,7 +223,7 @@ BEGIN
                  SELECT a FROM d ORDER BY (a = i) DESC, a LIMIT 7
         LOOP
             CONTINUE WHEN oracle.chance(0.3);
-            c := ROW(0, oracle.one_of('dbt', 'Air'), oracle.respelt(names[x.a / 1024]), NULL, 'run failed', oracle.one_of('warning', 'error', 'critical'));
+            c := ROW(0, oracle.one_of('dbt', 'Air'), names[x.a / 1024], NULL, 'run failed', oracle.one_of('warning', 'error', 'critical'));
             PERFORM oracle.emit(c, CASE WHEN x.a = i THEN at ELSE at - grid * oracle.pick(-1, 3) END, 'firing',
                                 CASE WHEN oracle.chance(0.8) THEN run END);
         END LOOP;
@@ -270,7 +259,7 @@ BEGIN
 
     FOR k IN 1 .. oracle.pick(0, 4) LOOP
         INSERT INTO tracer.change (asset, title, changed_at, received_at)
-        SELECT CASE WHEN oracle.chance(0.9) THEN oracle.respelt(names[oracle.pick(1, na)]) ELSE 'alias1' END, 'commit',
+        SELECT CASE WHEN oracle.chance(0.9) THEN names[oracle.pick(1, na)] ELSE 'alias1' END, 'commit',
                CASE WHEN oracle.chance(0.9) THEN base + grid * oracle.pick(-5, steps) END, base;
     END LOOP;
 
@@ -284,6 +273,21 @@ BEGIN
                    (SELECT alert_id FROM tracer.alert WHERE status IS DISTINCT FROM 'resolved' ORDER BY random(), alert_id LIMIT 1) b;
         END LOOP;
     END IF;
+
+    -- Last, so that the rest is the same without it: names as other tools spell them.
+    IF oracle.chance(0.15) THEN -- an alias that makes a spelling ambiguous
+        INSERT INTO tracer.asset_alias VALUES ('"' || replace(upper(names[oracle.pick(1, na)]), '.', '"."') || '"', names[na]) ON CONFLICT DO NOTHING;
+        INSERT INTO tracer.asset_alias VALUES (lower(names[oracle.pick(1, na)]), names[na]) ON CONFLICT DO NOTHING;
+    END IF;
+    IF oracle.chance(0.5) THEN  -- a namespace, and a rule for part of it that comes first
+        INSERT INTO tracer.alias_rule (name, pattern, template) VALUES ('all', '^db/(.*)$', '\1');
+        IF oracle.chance(0.4) THEN
+            INSERT INTO tracer.alias_rule (name, pattern, template, position)
+            VALUES ('some', '^db/[a-z].*\.([0-3])$', oracle.one_of('undeclared1', names[1], 'nothing.\1', ''), 1);
+        END IF;
+    END IF;
+    UPDATE tracer.alert SET asset = oracle.respelt(asset);
+    UPDATE tracer.change SET asset = oracle.respelt(asset);
 END
 $$;
 
