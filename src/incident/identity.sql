@@ -90,6 +90,17 @@ BEGIN
        AND coalesce(u.k, e.upstream) <> coalesce(w.k, e.downstream)
     ON CONFLICT DO NOTHING;
 
+    INSERT INTO tracer.column_lineage (downstream, downstream_column, upstream, upstream_column, source, created_at)
+    SELECT coalesce(w.k, e.downstream), e.downstream_column, coalesce(u.k, e.upstream), e.upstream_column, e.source, e.created_at
+      FROM tracer.column_lineage e
+      LEFT JOIN unnest(keeps, drops) u(k, d) ON u.d = e.upstream
+      LEFT JOIN unnest(keeps, drops) w(k, d) ON w.d = e.downstream
+     WHERE (e.upstream = ANY (drops) OR e.downstream = ANY (drops))
+       AND coalesce(u.k, e.upstream) <> coalesce(w.k, e.downstream)
+    ON CONFLICT DO NOTHING;
+    DELETE FROM tracer.column_lineage e WHERE e.upstream = ANY (drops) OR e.downstream = ANY (drops);
+    DELETE FROM tracer.lineage_expired e WHERE e.upstream = ANY (drops) OR e.downstream = ANY (drops);
+
     -- Names: those of the duplicate, and its own.
     UPDATE tracer.asset_alias l SET asset = p.k
       FROM unnest("join_assets".keep, "join_assets".duplicate) p(k, d)

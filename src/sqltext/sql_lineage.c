@@ -43,11 +43,15 @@ static List *
 parse(const char *sql)
 {
 	MemoryContext context = CurrentMemoryContext;
+	ErrorContextCallback *callers = error_context_stack;
 	List	   *volatile list = NIL;
 
 	PG_TRY();
 	{
+		/* or a calling function would take the position for one in its own text */
+		error_context_stack = NULL;
 		list = raw_parser(sql, RAW_PARSE_DEFAULT);
+		error_context_stack = callers;
 	}
 	PG_CATCH();
 	{
