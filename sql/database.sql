@@ -97,7 +97,6 @@ SELECT upstream, downstream, last_seen_at IS NOT NULL AS expires FROM tracer.lin
 -- Without the extension the session goes on as ever; only superusers set it.
 DROP EXTENSION tracer CASCADE;
 INSERT INTO dw.made SELECT id, id FROM dw.customers;
-CREATE SCHEMA tracer;
 CREATE TABLE tracer.lineage_captured (target int, source int, seen_at int);
 INSERT INTO dw.log SELECT id FROM dw.customers;
 TABLE tracer.lineage_captured;

@@ -35,8 +35,9 @@
 #define ALERT_SOURCES \
 	"  LEFT JOIN tracer.asset s0 ON s0.name = a.asset " \
 	"  LEFT JOIN tracer.asset_alias al ON al.alias = a.asset AND s0.name IS NULL " \
-	"  LEFT JOIN LATERAL (SELECT x.name FROM tracer.derived_name(a.asset) x " \
-	"                      WHERE s0.name IS NULL AND al.alias IS NULL AND a.asset <> '') dn ON true " \
+	"  CROSS JOIN LATERAL (SELECT CASE WHEN s0.name IS NULL AND al.alias IS NULL AND a.asset <> '' " \
+	"                                  THEN (SELECT x.name FROM tracer.derived_name(a.asset) x) END AS name " \
+	"                       OFFSET 0) dn " \
 	"  LEFT JOIN tracer.asset s1 ON s1.name = coalesce(al.asset, dn.name) "
 
 static PassAlert *

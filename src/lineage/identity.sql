@@ -59,7 +59,8 @@ BEGIN ATOMIC
                       FROM tracer.alias_rule u
                      WHERE derived_name.called ~ u.pattern AND regexp_replace(derived_name.called, u.pattern, u.template) <> ''
                      ORDER BY u.position, u.name COLLATE "C"
-                     LIMIT 1)) AS r (ruled);
+                     LIMIT 1) AS ruled
+            OFFSET 0) AS r;     -- so that the rules are gone through once
 END;
 COMMENT ON FUNCTION tracer.derived_name(text) IS 'What rules and spelling make of a name that is neither an asset nor an alias: one row, NULL where they say nothing, so that it stands for itself. tracer.canonical() is the function to call.';
 
@@ -75,12 +76,10 @@ COMMENT ON FUNCTION tracer.canonical(text) IS 'The canonical name that a name st
 CREATE FUNCTION tracer.resolve_names(names text[]) RETURNS TABLE (called text, name text)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT n.called, coalesce(a.name, s.asset, d.name, n.called)
+    SELECT n.called, coalesce(a.name, s.asset, (SELECT d.name FROM tracer.derived_name(n.called) d), n.called)
       FROM (SELECT DISTINCT u.called FROM unnest(resolve_names.names) u(called)) AS n
       LEFT JOIN tracer.asset a ON a.name = n.called
-      LEFT JOIN tracer.asset_alias s ON s.alias = n.called
-      LEFT JOIN LATERAL (SELECT x.name FROM tracer.derived_name(n.called) x
-                          WHERE a.name IS NULL AND s.alias IS NULL) AS d ON true;
+      LEFT JOIN tracer.asset_alias s ON s.alias = n.called;
 END;
 COMMENT ON FUNCTION tracer.resolve_names(text[]) IS 'Each of these names once, with the canonical name that it stands for (tracer.canonical), for many at once.';
 

@@ -35,10 +35,13 @@ AS $$
 DECLARE
     itself  text;
     alias   text;
-    said    text[];
-    meant   text[];
+    said    text[];     -- names as given, each once
+    meant   text[];     -- and what they stand for
+    ups     bigint[];
+    downs   bigint[];
     seen    timestamptz;
     changed bigint;
+    fresh   bigint;
 BEGIN
     IF array_ndims("link".upstream) > 1 OR array_ndims("link".downstream) > 1 THEN
         RAISE EXCEPTION 'arrays of upstream and downstream must have one dimension'
@@ -77,19 +80,6 @@ BEGIN
 
     SELECT array_agg(r.called), array_agg(r.name) INTO said, meant
       FROM tracer.resolve_names("link".upstream || "link".downstream) r;
-
-    SELECT p.u, p.d INTO itself, alias
-      FROM unnest("link".upstream, "link".downstream) AS p(u, d)
-      JOIN unnest(said, meant) u(called, name) ON u.called = p.u
-      JOIN unnest(said, meant) d(called, name) ON d.called = p.d
-     WHERE u.name = d.name LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'asset "%" cannot be upstream of itself', itself
-            USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = format(CASE WHEN itself = alias THEN 'Both ends are "%s".' ELSE '"%s" and "%s" are names of one asset.' END, itself, alias),
-                  HINT = 'Leave out edges from an asset to itself.';
-    END IF;
-
     INSERT INTO tracer.asset (name)
     SELECT n.name
       FROM (SELECT DISTINCT u.name FROM unnest(meant) u(name)) n
@@ -97,19 +87,38 @@ BEGIN
      ORDER BY n.name COLLATE "C"
     ON CONFLICT (name) DO NOTHING;
 
-    -- An edge seen again is marked so once a day at most, and comes back if it
-    -- had expired. What another session marks meanwhile need not wait for us.
-    IF "link".source <> 'manual' THEN
-        seen := now();
-        WITH name AS MATERIALIZED (
-            SELECT n.called, a.asset_id AS id
-              FROM unnest(said, meant) n(called, name) JOIN tracer.asset a ON a.name = n.name
-        ), again AS MATERIALIZED (
-            SELECT l.upstream, l.downstream
+    WITH name AS MATERIALIZED (
+        SELECT n.called, a.asset_id AS id
+          FROM unnest(said, meant) n(called, name) JOIN tracer.asset a ON a.name = n.name
+    )
+    SELECT array_agg(e.u), array_agg(e.d) INTO ups, downs
+      FROM (SELECT DISTINCT u.id AS u, d.id AS d
               FROM unnest("link".upstream, "link".downstream) AS p(u, d)
               JOIN name u ON u.called = p.u
               JOIN name d ON d.called = p.d
-              JOIN tracer.lineage l ON l.upstream = u.id AND l.downstream = d.id
+             ORDER BY u.id, d.id) AS e;
+    SELECT a.name INTO itself
+      FROM unnest(ups, downs) p(u, d) JOIN tracer.asset a ON a.asset_id = p.u
+     WHERE p.u = p.d;
+    IF FOUND THEN
+        SELECT p.u, p.d INTO itself, alias
+          FROM unnest("link".upstream, "link".downstream) p(u, d)
+         WHERE tracer.canonical(p.u) = itself AND tracer.canonical(p.d) = itself LIMIT 1;
+        RAISE EXCEPTION 'asset "%" cannot be upstream of itself', itself
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format(CASE WHEN itself = alias THEN 'Both ends are "%s".' ELSE '"%s" and "%s" are names of one asset.' END, itself, alias),
+                  HINT = 'Leave out edges from an asset to itself.';
+    END IF;
+
+    -- An edge seen again is marked so once a day at most, and comes back if it
+    -- had expired. What another session marks meanwhile need not wait for us.
+    changed := 0;
+    IF "link".source <> 'manual' THEN
+        seen := now();
+        WITH again AS MATERIALIZED (
+            SELECT l.upstream, l.downstream
+              FROM unnest(ups, downs) p(u, d)
+              JOIN tracer.lineage l ON l.upstream = p.u AND l.downstream = p.d
              WHERE l.kind = "link".kind AND l.source = "link".source AND l.last_seen_at < seen - interval '1 day'
                FOR UPDATE OF l SKIP LOCKED
         )
@@ -118,29 +127,28 @@ BEGIN
          WHERE l.upstream = g.upstream AND l.downstream = g.downstream
            AND l.kind = "link".kind AND l.source = "link".source;
     END IF;
+    IF EXISTS (SELECT FROM tracer.lineage_expired x WHERE x.source = "link".source) THEN
+        WITH back AS (
+            DELETE FROM tracer.lineage_expired x USING unnest(ups, downs) p(u, d)
+             WHERE x.upstream = p.u AND x.downstream = p.d AND x.kind = "link".kind AND x.source = "link".source
+            RETURNING x.*
+        )
+        INSERT INTO tracer.lineage (upstream, downstream, kind, source, lag, created_at, last_seen_at)
+        SELECT b.upstream, b.downstream, b.kind, b.source, coalesce("link".lag, b.lag), b.created_at, seen
+          FROM back b ORDER BY b.upstream, b.downstream
+        ON CONFLICT DO NOTHING;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    END IF;
 
-    WITH name AS MATERIALIZED (
-        SELECT n.called, a.asset_id AS id
-          FROM unnest(said, meant) n(called, name) JOIN tracer.asset a ON a.name = n.name
-    ), back AS (
-        DELETE FROM tracer.lineage_expired x
-         USING unnest("link".upstream, "link".downstream) AS p(u, d), name u, name d
-         WHERE EXISTS (SELECT FROM tracer.lineage_expired)
-           AND u.called = p.u AND d.called = p.d
-           AND x.upstream = u.id AND x.downstream = d.id AND x.kind = "link".kind AND x.source = "link".source
-        RETURNING x.upstream, x.downstream, x.lag, x.created_at
-    )
-    INSERT INTO tracer.lineage AS l (upstream, downstream, kind, source, lag, created_at, last_seen_at)
-    SELECT DISTINCT u.id, d.id, "link".kind, "link".source, coalesce("link".lag, b.lag), coalesce(b.created_at, now()), seen
-      FROM unnest("link".upstream, "link".downstream) AS p(u, d)
-      JOIN name u ON u.called = p.u
-      JOIN name d ON d.called = p.d
-      LEFT JOIN back b ON b.upstream = u.id AND b.downstream = d.id
-     ORDER BY u.id, d.id
+    INSERT INTO tracer.lineage AS l (upstream, downstream, kind, source, lag, last_seen_at)
+    SELECT p.u, p.d, "link".kind, "link".source, "link".lag, seen
+      FROM unnest(ups, downs) p(u, d)
+     ORDER BY p.u, p.d
     ON CONFLICT (upstream, downstream, kind, source) DO UPDATE
        SET lag = excluded.lag
      WHERE excluded.lag IS NOT NULL AND l.lag IS DISTINCT FROM excluded.lag;
-    GET DIAGNOSTICS changed = ROW_COUNT;
+    GET DIAGNOSTICS fresh = ROW_COUNT;
+    changed := changed + fresh;
     RETURN changed;
 END
 $$;
