@@ -47,6 +47,11 @@ SELECT tracer.link_sql('SELECT name FROM dw.customers');
 SELECT tracer.link_sql('INSERT INTO dw.customers SELECT * FROM crm.clients');
 SELECT tracer.link_sql('SELECT FROM WHERE');
 SELECT upstream, upstream_column, downstream, downstream_column, source FROM tracer.lineage_columns WHERE source <> 'catalog' ORDER BY 3, 4, 1, 2;
+-- Evidence names the columns between two assets that failed.
+SELECT tracer.link_columns('{a, a}', '{z, w}', '{c, c}', '{p, r}');
+INSERT INTO tracer.alert (asset, title, fired_at) VALUES ('a', 'late', '2024-01-01 01:00+00'), ('c', 'late', '2024-01-01 01:30+00'), ('crm.clients', 'late', '2024-01-01 01:00+00'), ('model.top', 'late', '2024-01-01 01:30+00');
+SELECT tracer.correlate();
+SELECT asset, detail FROM tracer.evidence WHERE fact = 'explained' ORDER BY 1, 2;
 SELECT * FROM tracer.replace_lineage('{a, b, a}', '{b, c, a}', '{data, runs, data}', 'imp');
 SELECT * FROM tracer.replace_lineage('{a, b, a}', '{b, c, a}', '{data, runs, data}', 'imp');
 SELECT * FROM tracer.replace_lineage('{a, b}', '{d, c}', '{data, data}', 'imp');

@@ -273,7 +273,8 @@ SELECT v.incident_id,
        CASE v.fact
        WHEN 'origin' THEN 'nothing upstream of it has failed'
        WHEN 'explained' THEN CASE WHEN xk.asset = v.asset THEN 'it had failed before'
-                                  ELSE 'explained by ' || coalesce(xk.asset, 'another failure') || ', which failed upstream' END
+                                  ELSE 'explained by ' || coalesce(xk.asset, 'another failure') || ', which failed upstream'
+                                       || coalesce(' (' || tracer.columns_between(xk.asset_id, v.asset_id) || ')', '') END
        WHEN 'coverage' THEN CASE WHEN v.num < v.num2 THEN v.num || ' of the ' || v.num2 || ' other failures descend from it'
                                  WHEN v.num2 = 1 THEN 'the one other failure descends from it'
                                  WHEN v.num2 = 2 THEN 'both other failures descend from it'

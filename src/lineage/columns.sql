@@ -35,6 +35,19 @@ COMMENT ON COLUMN tracer.lineage_columns.downstream_column IS 'Its column, compu
 COMMENT ON COLUMN tracer.lineage_columns.source IS 'Who said so.';
 COMMENT ON COLUMN tracer.lineage_columns.created_at IS 'When it was first declared.';
 
+CREATE FUNCTION tracer.columns_between(upstream bigint, downstream bigint) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT string_agg(c.pair, ', ' ORDER BY c.pair COLLATE "C") FILTER (WHERE c.i <= 3)
+       || CASE WHEN max(c.i) > 3 THEN ' and ' || max(c.i) - 3 || ' more' ELSE '' END
+  FROM (SELECT p.pair, row_number() OVER (ORDER BY p.pair COLLATE "C") AS i
+          FROM (SELECT DISTINCT l.upstream_column || ' -> ' || l.downstream_column AS pair
+                  FROM tracer.column_lineage l
+                 WHERE l.upstream = columns_between.upstream AND l.downstream = columns_between.downstream) AS p) AS c
+$$;
+COMMENT ON FUNCTION tracer.columns_between(bigint, bigint) IS 'Which columns of the one asset feed which of the other, in words, the first three by name; NULL: nothing is known of columns, or an argument is NULL.';
+
 CREATE FUNCTION tracer.link_columns(upstream text[], upstream_column text[], downstream text[], downstream_column text[], source text DEFAULT 'manual')
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
