@@ -104,13 +104,22 @@ SELECT * FROM tracer.merge_by_rules() ORDER BY 1;
 SELECT * FROM tracer.merge_by_rules();
 SELECT name FROM tracer.asset WHERE name ~ 'lake' ORDER BY 1;
 
--- What importers say: theirs, and never what a person or another one said.
+-- What importers say: two that give one name to two assets say that they are one; a person's word holds.
 SELECT tracer.add_aliases(ARRAY['m.a', 'm.b', 'lake.a'], ARRAY['lake.a', 'lake.b', 'lake.a'], 'dbt');
 SELECT tracer.add_aliases(ARRAY['m.a', 'm.b'], ARRAY['lake.a', 'lake.b'], 'dbt');
 SELECT tracer.add_aliases(ARRAY['m.a', 'b2'], ARRAY['lake.c', 'lake.c'], 'dbt');
 SELECT tracer.add_aliases(ARRAY['m.a'], ARRAY['lake.d'], 'openlineage');
 SELECT tracer.add_aliases(ARRAY['lake.e'], ARRAY['M.A'], 'openlineage');
 SELECT alias, asset, namespace FROM tracer.asset_alias WHERE alias IN ('m.a', 'm.b', 'b2', 'lake.e') ORDER BY 1;
+-- Two tools, one table: the catalog's name and dbt's relation, spelt otherwise.
+INSERT INTO tracer.asset (name) VALUES ('sales.facts'), ('model.dw.facts'), ('model.dw.moved'), ('people.facts');
+SELECT tracer.add_aliases(ARRAY['db.sales.facts'], ARRAY['sales.facts'], 'catalog');
+SELECT tracer.add_aliases(ARRAY['"DB"."SALES"."FACTS"'], ARRAY['model.dw.facts'], 'dbt');
+SELECT tracer.add_aliases(ARRAY['"DB"."SALES"."FACTS"'], ARRAY['model.dw.facts'], 'dbt'), tracer.add_aliases(ARRAY['db.sales.facts'], ARRAY['sales.facts'], 'catalog');
+SELECT tracer.accept_alias('facts!', 'people.facts');
+SELECT tracer.add_aliases(ARRAY['facts!', '"DB"."SALES"."FACTS"'], ARRAY['model.dw.moved', 'model.dw.moved'], 'dbt');
+SELECT name FROM tracer.asset WHERE name ~ 'facts|moved' ORDER BY 1;
+SELECT alias, asset, namespace FROM tracer.asset_alias WHERE alias ~* 'facts' ORDER BY alias COLLATE "C";
 SELECT tracer.add_aliases(ARRAY['x'], ARRAY['lake.a', 'lake.b'], 'dbt');
 SELECT tracer.add_aliases(ARRAY['x'], ARRAY['lake.a'], NULL);
 

@@ -258,8 +258,9 @@ $$;
 COMMENT ON FUNCTION tracer.merge_by_rules() IS 'Joins every asset whose name a rule of tracer.alias_rule turns into another name with the asset of that name, which is declared if need be; returns what was joined. For rules that are written after assets were declared under both names. As tracer.merge_assets().';
 
 /*
- * For importers: what a tool says about names. An alias belongs to the namespace
- * that said so first; another importer cannot take it over, a person can.
+ * For importers: what a tool says about names. Two tools that give one name to
+ * different assets say that these are one; a tool that gives its own name to
+ * another asset than before has moved it; what a person says holds.
  */
 CREATE FUNCTION tracer.add_aliases(alias text[], asset text[], namespace text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -286,15 +287,23 @@ BEGIN
                   HINT = 'The n-th alias is another name of the n-th asset.';
     END IF;
 
-    -- An asset under one of these names, too: the tool says that both are one.
+    -- Where a name stands for another asset already, as declared, as another tool
+    -- says or as it is spelt, this tool says that both are one. Not where its own
+    -- earlier word says so, which it may change, nor against a person's.
     SELECT array_agg(x.keep), array_agg(x.drop) INTO keeps, drops
       FROM (SELECT DISTINCT ON (d.name) k.name AS keep, d.name AS drop
               FROM unnest("add_aliases".alias, "add_aliases".asset) p(alias, asset)
-              JOIN tracer.asset d ON d.name = p.alias
+              JOIN tracer.resolve_names("add_aliases".alias) o ON o.called = p.alias
+              JOIN tracer.asset d ON d.name = o.name
               JOIN tracer.resolve_names("add_aliases".asset) r ON r.called = p.asset
               JOIN tracer.asset k ON k.name = r.name
-             WHERE k.name <> d.name AND d.name <> ALL ("add_aliases".asset)
+              LEFT JOIN tracer.asset_alias l ON l.alias = p.alias
+             WHERE k.name <> d.name
+               AND (d.name = p.alias OR l.alias IS NULL OR l.namespace NOT IN ("add_aliases".namespace, 'manual'))
              ORDER BY d.name, k.name COLLATE "C") AS x;
+    SELECT array_agg(p.k), array_agg(p.d) INTO keeps, drops
+      FROM unnest(keeps, drops) p(k, d)
+     WHERE p.d <> ALL (keeps);
     IF drops IS NOT NULL THEN
         PERFORM tracer.join_assets(keeps, drops, "add_aliases".namespace);
         PERFORM tracer.regroup('{}');
@@ -313,4 +322,4 @@ BEGIN
     RETURN changed + coalesce(cardinality(drops), 0);
 END
 $$;
-COMMENT ON FUNCTION tracer.add_aliases(text[], text[], text) IS 'For importers: says that each alias is another name of the asset at the same place, as known to namespace; returns how many are new or changed. An asset that was declared under an alias is merged into the other (tracer.merge_assets). What another namespace, or a person, said of an alias stays. Errors: array_subscript_error for arrays that do not fit, invalid_parameter_value without a namespace.';
+COMMENT ON FUNCTION tracer.add_aliases(text[], text[], text) IS 'For importers: says that each alias is another name of the asset at the same place, as known to namespace; returns how many are new or changed. An asset that an alias stands for already, because it was declared so, because another tool says so or because it is spelt so, is merged into the one named here (tracer.merge_assets). What a person said of an alias stays. Errors: array_subscript_error for arrays that do not fit, invalid_parameter_value without a namespace.';

@@ -51,7 +51,7 @@ SELECT pg_catalog.pg_extension_config_dump('tracer.asset_alias', '');
 COMMENT ON TABLE tracer.asset_alias IS 'Other names under which tools know an asset. A canonical name wins over an alias of the same spelling.';
 COMMENT ON COLUMN tracer.asset_alias.alias IS 'The other name, compared exactly.';
 COMMENT ON COLUMN tracer.asset_alias.asset IS 'Canonical name that it stands for (tracer.asset.name).';
-COMMENT ON COLUMN tracer.asset_alias.namespace IS 'Where the name comes from: manual, or the tool or importer that said so. An importer changes only what its own namespace said.';
+COMMENT ON COLUMN tracer.asset_alias.namespace IS 'Where the name comes from: manual, or the tool or importer that said so. An importer moves only the aliases of its own namespace to another asset.';
 
 CREATE TABLE tracer.team (
     name      text PRIMARY KEY CHECK (name <> ''),
