@@ -21,14 +21,14 @@ SELECT tracer.link('raw', 'orders'), tracer.link('raw', 'revenue');
 INSERT INTO tracer.asset (name, owner) VALUES ('alone', 'sales');
 INSERT INTO tracer.asset_alias VALUES ('ORD', 'order'), ('raw', 'orders');
 INSERT INTO tracer.alert (asset, title, source, fired_at) VALUES
-  ('Orders', 'late', 'dbt', now() - interval '1 hour'), ('Orders', 'late', 'soda', now() - interval '1 hour'),
+  ('Ordrs', 'late', 'dbt', now() - interval '1 hour'), ('Ordrs', 'late', 'soda', now() - interval '1 hour'),
   (E'it''s\nodd', 'late', 'soda', now() - interval '1 hour'), ('alone', 'late', 'soda', now() - interval '1 hour');
 SELECT tracer.correlate();
 SELECT * FROM tracer.doctor();
 
 -- Mended.
 DELETE FROM tracer.asset_alias;
-INSERT INTO tracer.asset_alias VALUES ('Orders', 'orders'), (E'it''s\nodd', 'revenue');
+INSERT INTO tracer.asset_alias VALUES ('Ordrs', 'orders'), (E'it''s\nodd', 'revenue');
 INSERT INTO tracer.team (name, page, inform) VALUES ('sales', '{pager}', NULL), ('ops', '{}', NULL);
 UPDATE tracer.asset SET owner = 'sales' WHERE name <> 'raw';
 UPDATE tracer.asset SET owner = 'ops' WHERE name = 'raw';

@@ -13,6 +13,9 @@
 /* How much memory a backend may spend on the cached lineage graph, in kB. */
 extern int	tracer_graph_cache_size;
 
+/* Whether what this session's statements read and write is recorded. */
+extern bool tracer_capture_lineage;
+
 extern void tracer_define_gucs(void);
 
 #endif							/* TRACER_GUC_H */

@@ -4,12 +4,14 @@
  *
  * Everything that tracer does lives in the room named for it (src/lineage,
  * src/alert, src/incident, ...). This file only declares what a process must
- * know as soon as the library is loaded: the configuration variables.
+ * know as soon as the library is loaded: the configuration variables, and the
+ * hooks of capture.c.
  */
 #include "compat.h"
 
 #include "fmgr.h"
 
+#include "database/capture.h"
 #include "guc.h"
 
 PG_MODULE_MAGIC;
@@ -20,4 +22,5 @@ void
 _PG_init(void)
 {
 	tracer_define_gucs();
+	tracer_capture_init();
 }

@@ -63,11 +63,9 @@ static int32
 key_of(Pass *p, Datum name, bool isnull, int64 row)
 {
 	static Statement st = {
-		"SELECT coalesce(s0.name, al.asset, n.name), coalesce(s0.asset_id, s1.asset_id, 0) "
-		"  FROM (VALUES ($1)) n(name) "
-		"  LEFT JOIN tracer.asset s0 ON s0.name = n.name "
-		"  LEFT JOIN tracer.asset_alias al ON al.alias = n.name AND s0.name IS NULL "
-		"  LEFT JOIN tracer.asset s1 ON s1.name = al.asset"
+		"SELECT n.name, coalesce(s.asset_id, 0) "
+		"  FROM (VALUES (tracer.canonical($1))) n(name) "
+		"  LEFT JOIN tracer.asset s ON s.name = n.name"
 	};
 	Oid			types[] = {TEXTOID};
 	char	   *asked = isnull ? NULL : TextDatumGetCString(name);

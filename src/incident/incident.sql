@@ -275,7 +275,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'TRUNCATE' OR TG_TABLE_NAME = 'alias_rule' THEN
         INSERT INTO tracer.identity_log (name) VALUES (NULL);
     ELSIF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'asset' THEN
         INSERT INTO tracer.identity_log (name)
@@ -308,7 +308,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION tracer.log_identity() IS 'Trigger of tracer.asset and tracer.asset_alias: tells correlation which names may mean something else now.';
+COMMENT ON FUNCTION tracer.log_identity() IS 'Trigger of tracer.asset, tracer.asset_alias and tracer.alias_rule: tells correlation which names may mean something else now.';
 CREATE TRIGGER identity_insert AFTER INSERT ON tracer.asset
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tracer.log_identity();
 CREATE TRIGGER identity_update AFTER UPDATE ON tracer.asset
@@ -324,6 +324,8 @@ CREATE TRIGGER identity_update AFTER UPDATE ON tracer.asset_alias
 CREATE TRIGGER identity_delete AFTER DELETE ON tracer.asset_alias
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION tracer.log_identity();
 CREATE TRIGGER identity_truncate AFTER TRUNCATE ON tracer.asset_alias
+    FOR EACH STATEMENT EXECUTE FUNCTION tracer.log_identity();
+CREATE TRIGGER identity_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.alias_rule
     FOR EACH STATEMENT EXECUTE FUNCTION tracer.log_identity();
 
 CREATE FUNCTION tracer.correlate(max_alerts bigint DEFAULT NULL) RETURNS bigint

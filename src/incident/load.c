@@ -515,7 +515,10 @@ load_changes(Pass *p, int64 from, int64 to)
 		"  FROM tracer.change c "
 		"  LEFT JOIN tracer.asset s0 ON s0.name = c.asset "
 		"  LEFT JOIN tracer.asset_alias al ON al.alias = c.asset AND s0.name IS NULL "
-		"  LEFT JOIN tracer.asset s1 ON s1.name = al.asset "
+		"  CROSS JOIN LATERAL (SELECT CASE WHEN s0.name IS NULL AND al.alias IS NULL AND c.asset <> '' "
+		"                                  THEN (SELECT x.name FROM tracer.derived_name(c.asset) x) END AS name "
+		"                       OFFSET 0) dn "
+		"  LEFT JOIN tracer.asset s1 ON s1.name = coalesce(al.asset, dn.name) "
 		" WHERE coalesce(c.changed_at, c.received_at) BETWEEN $1 AND $2 "
 		"   AND coalesce(s0.asset_id, s1.asset_id) IS NOT NULL"
 	};

@@ -137,23 +137,16 @@ reidentify(Pass *p)
 		" WHERE x.key_id = k.key_id RETURNING k.key_id"
 	};
 	static Statement alerts = {
-		"DELETE FROM tracer.placement l "
-		" USING tracer.alert a, tracer.alert_key k "
-		" WHERE a.alert_id = l.alert_id AND k.key_id = l.key_id AND l.fired_at >= $1 "
-		"   AND nullif(a.asset, '') IS DISTINCT FROM k.asset "
-		"   AND coalesce((SELECT s.name FROM tracer.asset s WHERE s.name = a.asset), "
-		"                (SELECT al.asset FROM tracer.asset_alias al WHERE al.alias = a.asset), "
-		"                nullif(a.asset, '')) IS DISTINCT FROM k.asset "
-		" RETURNING l.alert_id, (SELECT e.incident_id FROM tracer.episode e "
-		"                         WHERE e.episode_id = l.episode_id), l.key_id"
-	};
-	/* an alert under its own name that is an alias now */
-	static Statement aliased = {
-		"DELETE FROM tracer.placement l "
-		" USING tracer.alert a, tracer.alert_key k, tracer.asset_alias al "
-		" WHERE a.alert_id = l.alert_id AND k.key_id = l.key_id AND l.fired_at >= $1 "
-		"   AND al.alias = a.asset AND a.asset = k.asset AND al.asset <> a.asset "
-		"   AND NOT EXISTS (SELECT 1 FROM tracer.asset s WHERE s.name = a.asset) "
+		"WITH young AS MATERIALIZED ("
+		"  SELECT l.alert_id, a.asset AS called, k.asset AS known "
+		"    FROM tracer.placement l JOIN tracer.alert a ON a.alert_id = l.alert_id "
+		"    JOIN tracer.alert_key k ON k.key_id = l.key_id "
+		"   WHERE l.fired_at >= $1 AND a.asset <> ''), "
+		"moved AS MATERIALIZED ("
+		"  SELECT y.alert_id FROM young y "
+		"    JOIN tracer.resolve_names((SELECT array_agg(DISTINCT called) FROM young)) n ON n.called = y.called "
+		"   WHERE n.name IS DISTINCT FROM y.known) "
+		"DELETE FROM tracer.placement l USING moved m WHERE m.alert_id = l.alert_id "
 		" RETURNING l.alert_id, (SELECT e.incident_id FROM tracer.episode e "
 		"                         WHERE e.episode_id = l.episode_id), l.key_id"
 	};
@@ -165,13 +158,10 @@ reidentify(Pass *p)
 	for (uint64 i = 0; i < SPI_processed; i++)
 		moved_key_row(p, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 	SPI_freetuptable(SPI_tuptable);
-	for (int s = 0; s < 2; s++)
-	{
-		query(s == 0 ? &alerts : &aliased, 1, types, values, " ");
-		for (uint64 i = 0; i < SPI_processed; i++)
-			unplaced_row(p, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
-		SPI_freetuptable(SPI_tuptable);
-	}
+	query(&alerts, 1, types, values, " ");
+	for (uint64 i = 0; i < SPI_processed; i++)
+		unplaced_row(p, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+	SPI_freetuptable(SPI_tuptable);
 }
 
 static void

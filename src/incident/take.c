@@ -27,15 +27,18 @@
 	"            WHEN 'error' THEN 2 ELSE 3 END, " \
 	"       CASE WHEN a.source = 'tracer' AND a.status = 'resolved' " \
 	"            THEN coalesce(a.labels->>'source', a.source) ELSE coalesce(a.source, 'sql') END, " \
-	"       coalesce(a.dedup_key, coalesce(s0.name, al.asset, nullif(a.asset, ''), '') || ':' || " \
+	"       coalesce(a.dedup_key, coalesce(s0.name, al.asset, dn.name, nullif(a.asset, ''), '') || ':' || " \
 	"                translate(a.title, '0123456789', '')), " \
-	"       coalesce(s0.name, al.asset, nullif(a.asset, '')), " \
+	"       coalesce(s0.name, al.asset, dn.name, nullif(a.asset, '')), " \
 	"       coalesce(s0.asset_id, s1.asset_id, 0), a.run_id "
 
 #define ALERT_SOURCES \
 	"  LEFT JOIN tracer.asset s0 ON s0.name = a.asset " \
 	"  LEFT JOIN tracer.asset_alias al ON al.alias = a.asset AND s0.name IS NULL " \
-	"  LEFT JOIN tracer.asset s1 ON s1.name = al.asset "
+	"  CROSS JOIN LATERAL (SELECT CASE WHEN s0.name IS NULL AND al.alias IS NULL AND a.asset <> '' " \
+	"                                  THEN (SELECT x.name FROM tracer.derived_name(a.asset) x) END AS name " \
+	"                       OFFSET 0) dn " \
+	"  LEFT JOIN tracer.asset s1 ON s1.name = coalesce(al.asset, dn.name) "
 
 static PassAlert *
 add_alert(Pass *p)

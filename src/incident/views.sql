@@ -292,7 +292,8 @@ SELECT v.incident_id,
        CASE v.fact
        WHEN 'origin' THEN 'nothing upstream of it has failed'
        WHEN 'explained' THEN CASE WHEN xk.asset = v.asset THEN 'it had failed before'
-                                  ELSE 'explained by ' || coalesce(xk.asset, 'another failure') || ', which failed upstream' END
+                                  ELSE 'explained by ' || coalesce(xk.asset, 'another failure') || ', which failed upstream'
+                                       || coalesce(' (' || tracer.columns_between(xk.asset_id, v.asset_id) || ')', '') END
        WHEN 'coverage' THEN CASE WHEN v.num < v.num2 THEN v.num || ' of the ' || v.num2 || ' other failures descend from it'
                                  WHEN v.num2 = 1 THEN 'the one other failure descends from it'
                                  WHEN v.num2 = 2 THEN 'both other failures descend from it'
@@ -411,25 +412,6 @@ COMMENT ON COLUMN tracer.timeline.kind IS 'alert, resolve, change; note, acknowl
 COMMENT ON COLUMN tracer.timeline.asset IS 'Where; NULL for what concerns the whole incident.';
 COMMENT ON COLUMN tracer.timeline.what IS 'What, in one line or in the words of a note.';
 COMMENT ON COLUMN tracer.timeline.who IS 'Tool, author or person; NULL: tracer itself.';
-
-CREATE VIEW tracer.unresolved_names AS
-SELECT k.asset AS name,
-       sum(e.alert_count)::bigint AS alerts,
-       min(e.started_at) AS first_seen,
-       max(e.last_fired_at) AS last_seen,
-       array_agg(DISTINCT k.source) AS sources
-  FROM tracer.alert_key k
-  JOIN tracer.episode e ON e.key_id = k.key_id
- WHERE k.asset IS NOT NULL
-   AND NOT EXISTS (SELECT FROM tracer.asset t WHERE t.name = k.asset)
-   AND NOT EXISTS (SELECT FROM tracer.asset_alias l JOIN tracer.asset t ON t.name = l.asset WHERE l.alias = k.asset)
- GROUP BY k.asset;
-COMMENT ON VIEW tracer.unresolved_names IS 'Names in alerts that are neither an asset nor an alias of one: such alerts stand alone until the name is declared.';
-COMMENT ON COLUMN tracer.unresolved_names.name IS 'The name as the tool spells it.';
-COMMENT ON COLUMN tracer.unresolved_names.alerts IS 'Alerts that fired with it.';
-COMMENT ON COLUMN tracer.unresolved_names.first_seen IS 'When the first of them fired.';
-COMMENT ON COLUMN tracer.unresolved_names.last_seen IS 'When the latest fired.';
-COMMENT ON COLUMN tracer.unresolved_names.sources IS 'Tools that use it.';
 
 CREATE VIEW tracer.open_warnings AS
 SELECT k.asset,

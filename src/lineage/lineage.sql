@@ -41,8 +41,9 @@ COMMENT ON COLUMN tracer.asset.tags IS 'Anything else, as a JSON object.';
 COMMENT ON COLUMN tracer.asset.created_at IS 'When tracer first heard of it.';
 
 CREATE TABLE tracer.asset_alias (
-    alias text PRIMARY KEY CHECK (alias <> ''),
-    asset text NOT NULL
+    alias     text PRIMARY KEY CHECK (alias <> ''),
+    asset     text NOT NULL,
+    namespace text NOT NULL DEFAULT 'manual' CHECK (namespace <> '')
 );
 CREATE INDEX asset_alias_asset ON tracer.asset_alias (asset);
 SELECT pg_catalog.pg_extension_config_dump('tracer.asset_alias', '');
@@ -50,6 +51,7 @@ SELECT pg_catalog.pg_extension_config_dump('tracer.asset_alias', '');
 COMMENT ON TABLE tracer.asset_alias IS 'Other names under which tools know an asset. A canonical name wins over an alias of the same spelling.';
 COMMENT ON COLUMN tracer.asset_alias.alias IS 'The other name, compared exactly.';
 COMMENT ON COLUMN tracer.asset_alias.asset IS 'Canonical name that it stands for (tracer.asset.name).';
+COMMENT ON COLUMN tracer.asset_alias.namespace IS 'Where the name comes from: manual, or the tool or importer that said so. An importer moves only the aliases of its own namespace to another asset.';
 
 CREATE TABLE tracer.team (
     name      text PRIMARY KEY CHECK (name <> ''),
@@ -72,6 +74,7 @@ CREATE TABLE tracer.lineage (
     source       text NOT NULL DEFAULT 'manual' CHECK (source <> ''),
     lag          interval CHECK (lag >= interval '0'),
     created_at   timestamptz NOT NULL DEFAULT now(),
+    last_seen_at timestamptz,
     PRIMARY KEY (upstream, downstream, kind, source)
 );
 CREATE INDEX lineage_downstream ON tracer.lineage (downstream, upstream);
@@ -84,6 +87,26 @@ COMMENT ON COLUMN tracer.lineage.kind IS 'data, or runs for a job above what it 
 COMMENT ON COLUMN tracer.lineage.source IS 'Who said so: manual, or the importer''s name.';
 COMMENT ON COLUMN tracer.lineage.lag IS 'How long after the upstream a failure shows downstream, beyond the horizon; NULL: none. Counted in whole seconds, rounded up.';
 COMMENT ON COLUMN tracer.lineage.created_at IS 'When the edge was first declared.';
+COMMENT ON COLUMN tracer.lineage.last_seen_at IS 'When its source last said so, to within a day; NULL: it holds until it is unlinked, as what people declare does.';
+
+-- What tracer.expire_lineage() takes out of the walked lineage, until its source
+-- says so again.
+CREATE TABLE tracer.lineage_expired (
+    LIKE tracer.lineage INCLUDING CONSTRAINTS,
+    expired_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (upstream, downstream, kind, source)
+);
+SELECT pg_catalog.pg_extension_config_dump('tracer.lineage_expired', '');
+
+COMMENT ON TABLE tracer.lineage_expired IS 'Edges that their source has not named for lineage_ttl: kept, not walked. tracer.link() brings one back when it is seen again. tracer.expire_lineage() fills it.';
+COMMENT ON COLUMN tracer.lineage_expired.upstream IS 'As in tracer.lineage.';
+COMMENT ON COLUMN tracer.lineage_expired.downstream IS 'As in tracer.lineage.';
+COMMENT ON COLUMN tracer.lineage_expired.kind IS 'As in tracer.lineage.';
+COMMENT ON COLUMN tracer.lineage_expired.source IS 'As in tracer.lineage.';
+COMMENT ON COLUMN tracer.lineage_expired.lag IS 'As in tracer.lineage.';
+COMMENT ON COLUMN tracer.lineage_expired.created_at IS 'When the edge was first declared.';
+COMMENT ON COLUMN tracer.lineage_expired.last_seen_at IS 'When its source last said so.';
+COMMENT ON COLUMN tracer.lineage_expired.expired_at IS 'When it was taken out of the walked lineage.';
 
 CREATE TABLE tracer.lineage_log (
     log_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

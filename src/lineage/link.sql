@@ -1,26 +1,22 @@
 /*
  * Writing lineage by name, and reading it so.
  */
-CREATE FUNCTION tracer.canonical(name text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN coalesce(
-    (SELECT a.name FROM tracer.asset a WHERE a.name = canonical.name),
-    (SELECT s.asset FROM tracer.asset_alias s WHERE s.alias = canonical.name),
-    canonical.name);
-COMMENT ON FUNCTION tracer.canonical(text) IS 'The canonical name that a name stands for: itself if an asset is called so, else what tracer.asset_alias says, else itself. NULL for NULL.';
-
 CREATE VIEW tracer.lineage_edges AS
-SELECT u.name AS upstream, d.name AS downstream, l.kind, l.source, l.lag, l.created_at
-  FROM tracer.lineage l
+SELECT u.name AS upstream, d.name AS downstream, l.kind, l.source, l.lag, l.created_at, l.last_seen_at, l.expired_at
+  FROM (SELECT upstream, downstream, kind, source, lag, created_at, last_seen_at, NULL::timestamptz AS expired_at FROM tracer.lineage
+        UNION ALL
+        SELECT upstream, downstream, kind, source, lag, created_at, last_seen_at, expired_at FROM tracer.lineage_expired) AS l
   JOIN tracer.asset u ON u.asset_id = l.upstream
   JOIN tracer.asset d ON d.asset_id = l.downstream;
-COMMENT ON VIEW tracer.lineage_edges IS 'tracer.lineage with names.';
+COMMENT ON VIEW tracer.lineage_edges IS 'tracer.lineage and tracer.lineage_expired with names.';
 COMMENT ON COLUMN tracer.lineage_edges.upstream IS 'Canonical name of what feeds or runs.';
 COMMENT ON COLUMN tracer.lineage_edges.downstream IS 'Canonical name of what is fed or run.';
 COMMENT ON COLUMN tracer.lineage_edges.kind IS 'As in tracer.lineage.';
 COMMENT ON COLUMN tracer.lineage_edges.source IS 'Who said so.';
 COMMENT ON COLUMN tracer.lineage_edges.lag IS 'How much later than the horizon a failure may show downstream; NULL: none.';
 COMMENT ON COLUMN tracer.lineage_edges.created_at IS 'When the edge was first declared.';
+COMMENT ON COLUMN tracer.lineage_edges.last_seen_at IS 'When its source last said so, to within a day; NULL: it does not expire.';
+COMMENT ON COLUMN tracer.lineage_edges.expired_at IS 'Since when it is no longer walked, not having been seen for lineage_ttl; NULL: it is walked.';
 
 /*
  * One pass for any number of pairs. Assets are declared in order of name and
@@ -39,7 +35,13 @@ AS $$
 DECLARE
     itself  text;
     alias   text;
+    said    text[];     -- names as given, each once
+    meant   text[];     -- and what they stand for
+    ups     bigint[];
+    downs   bigint[];
+    seen    timestamptz;
     changed bigint;
+    fresh   bigint;
 BEGIN
     IF array_ndims("link".upstream) > 1 OR array_ndims("link".downstream) > 1 THEN
         RAISE EXCEPTION 'arrays of upstream and downstream must have one dimension'
@@ -76,47 +78,77 @@ BEGIN
         "link".lag := date_trunc('second', "link".lag) + interval '1 second';
     END IF;
 
-    SELECT p.u, p.d INTO itself, alias
-      FROM unnest("link".upstream, "link".downstream) AS p(u, d)
-     WHERE p.u = p.d LIMIT 1;
-    IF NOT FOUND THEN
-        SELECT p.u, p.d INTO itself, alias
-          FROM unnest("link".upstream, "link".downstream) AS p(u, d)
-         WHERE EXISTS (SELECT FROM tracer.asset_alias)
-           AND tracer.canonical(p.u) = tracer.canonical(p.d) LIMIT 1;
-    END IF;
+    SELECT array_agg(r.called), array_agg(r.name) INTO said, meant
+      FROM tracer.resolve_names("link".upstream || "link".downstream) r;
+    INSERT INTO tracer.asset (name)
+    SELECT n.name
+      FROM (SELECT DISTINCT u.name FROM unnest(meant) u(name)) n
+     WHERE NOT EXISTS (SELECT FROM tracer.asset a WHERE a.name = n.name)
+     ORDER BY n.name COLLATE "C"
+    ON CONFLICT (name) DO NOTHING;
+
+    WITH name AS MATERIALIZED (
+        SELECT n.called, a.asset_id AS id
+          FROM unnest(said, meant) n(called, name) JOIN tracer.asset a ON a.name = n.name
+    )
+    SELECT array_agg(e.u), array_agg(e.d) INTO ups, downs
+      FROM (SELECT DISTINCT u.id AS u, d.id AS d
+              FROM unnest("link".upstream, "link".downstream) AS p(u, d)
+              JOIN name u ON u.called = p.u
+              JOIN name d ON d.called = p.d
+             ORDER BY u.id, d.id) AS e;
+    SELECT a.name INTO itself
+      FROM unnest(ups, downs) p(u, d) JOIN tracer.asset a ON a.asset_id = p.u
+     WHERE p.u = p.d;
     IF FOUND THEN
+        SELECT p.u, p.d INTO itself, alias
+          FROM unnest("link".upstream, "link".downstream) p(u, d)
+         WHERE tracer.canonical(p.u) = itself AND tracer.canonical(p.d) = itself LIMIT 1;
         RAISE EXCEPTION 'asset "%" cannot be upstream of itself', itself
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = format(CASE WHEN itself = alias THEN 'Both ends are "%s".' ELSE '"%s" and "%s" are names of one asset.' END, itself, alias),
                   HINT = 'Leave out edges from an asset to itself.';
     END IF;
 
-    INSERT INTO tracer.asset (name)
-    SELECT n.name
-      FROM (SELECT unnest("link".upstream) UNION SELECT unnest("link".downstream)) AS n(name)
-     WHERE NOT EXISTS (SELECT FROM tracer.asset a WHERE a.name = n.name)
-       AND NOT EXISTS (SELECT FROM tracer.asset_alias s JOIN tracer.asset a ON a.name = s.asset WHERE s.alias = n.name)
-     ORDER BY n.name COLLATE "C"
-    ON CONFLICT (name) DO NOTHING;
+    -- An edge seen again is marked so once a day at most, and comes back if it
+    -- had expired. What another session marks meanwhile need not wait for us.
+    changed := 0;
+    IF "link".source <> 'manual' THEN
+        seen := now();
+        WITH again AS MATERIALIZED (
+            SELECT l.upstream, l.downstream
+              FROM unnest(ups, downs) p(u, d)
+              JOIN tracer.lineage l ON l.upstream = p.u AND l.downstream = p.d
+             WHERE l.kind = "link".kind AND l.source = "link".source AND l.last_seen_at < seen - interval '1 day'
+               FOR UPDATE OF l SKIP LOCKED
+        )
+        UPDATE tracer.lineage l SET last_seen_at = seen
+          FROM again g
+         WHERE l.upstream = g.upstream AND l.downstream = g.downstream
+           AND l.kind = "link".kind AND l.source = "link".source;
+    END IF;
+    IF EXISTS (SELECT FROM tracer.lineage_expired x WHERE x.source = "link".source) THEN
+        WITH back AS (
+            DELETE FROM tracer.lineage_expired x USING unnest(ups, downs) p(u, d)
+             WHERE x.upstream = p.u AND x.downstream = p.d AND x.kind = "link".kind AND x.source = "link".source
+            RETURNING x.*
+        )
+        INSERT INTO tracer.lineage (upstream, downstream, kind, source, lag, created_at, last_seen_at)
+        SELECT b.upstream, b.downstream, b.kind, b.source, coalesce("link".lag, b.lag), b.created_at, seen
+          FROM back b ORDER BY b.upstream, b.downstream
+        ON CONFLICT DO NOTHING;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    END IF;
 
-    WITH name AS MATERIALIZED (
-        SELECT n.name, coalesce(a.asset_id, b.asset_id) AS id
-          FROM (SELECT unnest("link".upstream) UNION SELECT unnest("link".downstream)) AS n(name)
-          LEFT JOIN tracer.asset a ON a.name = n.name
-          LEFT JOIN tracer.asset_alias s ON s.alias = n.name
-          LEFT JOIN tracer.asset b ON b.name = s.asset
-    )
-    INSERT INTO tracer.lineage AS l (upstream, downstream, kind, source, lag)
-    SELECT DISTINCT u.id, d.id, "link".kind, "link".source, "link".lag
-      FROM unnest("link".upstream, "link".downstream) AS p(u, d)
-      JOIN name u ON u.name = p.u
-      JOIN name d ON d.name = p.d
-     ORDER BY u.id, d.id
+    INSERT INTO tracer.lineage AS l (upstream, downstream, kind, source, lag, last_seen_at)
+    SELECT p.u, p.d, "link".kind, "link".source, "link".lag, seen
+      FROM unnest(ups, downs) p(u, d)
+     ORDER BY p.u, p.d
     ON CONFLICT (upstream, downstream, kind, source) DO UPDATE
        SET lag = excluded.lag
      WHERE excluded.lag IS NOT NULL AND l.lag IS DISTINCT FROM excluded.lag;
-    GET DIAGNOSTICS changed = ROW_COUNT;
+    GET DIAGNOSTICS fresh = ROW_COUNT;
+    changed := changed + fresh;
     RETURN changed;
 END
 $$;
@@ -127,7 +159,7 @@ RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT tracer.link(ARRAY["link".upstream], ARRAY["link".downstream], "link".kind, "link".source, "link".lag) $$;
-COMMENT ON FUNCTION tracer.link(text, text, text, text, interval) IS 'Declares that upstream feeds (kind data) or runs (kind runs) downstream, as said by source; returns the number of edges that are new or changed. Names may be aliases; an asset that nobody declared is. lag is rounded up to whole seconds; NULL leaves an edge that exists with the lag it has, interval ''0'' takes it away. Errors: null_value_not_allowed for a NULL name; invalid_parameter_value for an empty name, an edge from an asset to itself, or a lag that is negative or above 10 years.';
+COMMENT ON FUNCTION tracer.link(text, text, text, text, interval) IS 'Declares that upstream feeds (kind data) or runs (kind runs) downstream, as said by source; returns the number of edges that are new or changed. Names may be aliases; an asset that nobody declared is. lag is rounded up to whole seconds; NULL leaves an edge that exists with the lag it has, interval ''0'' takes it away. An edge from another source than manual expires when that source has not named it for lineage_ttl. Errors: null_value_not_allowed for a NULL name; invalid_parameter_value for an empty name, an edge from an asset to itself, or a lag that is negative or above 10 years.';
 
 CREATE FUNCTION tracer.unlink(upstream text[], downstream text[], kind text DEFAULT NULL, source text DEFAULT NULL)
 RETURNS bigint
@@ -158,16 +190,13 @@ BEGIN
 
     -- Locked in one order, so that two callers cannot wait in a circle.
     WITH name AS MATERIALIZED (
-        SELECT n.name, coalesce(a.asset_id, b.asset_id) AS id
-          FROM (SELECT unnest("unlink".upstream) UNION SELECT unnest("unlink".downstream)) AS n(name)
-          LEFT JOIN tracer.asset a ON a.name = n.name
-          LEFT JOIN tracer.asset_alias s ON s.alias = n.name
-          LEFT JOIN tracer.asset b ON b.name = s.asset
+        SELECT n.called, a.asset_id AS id
+          FROM tracer.resolve_names("unlink".upstream || "unlink".downstream) n JOIN tracer.asset a ON a.name = n.name
     ), pair AS MATERIALIZED (
         SELECT DISTINCT u.id AS up, d.id AS down
           FROM unnest("unlink".upstream, "unlink".downstream) AS p(u, d)
-          JOIN name u ON u.name = p.u
-          JOIN name d ON d.name = p.d
+          JOIN name u ON u.called = p.u
+          JOIN name d ON d.called = p.d
     ), victim AS MATERIALIZED (
         SELECT l.upstream, l.downstream, l.kind, l.source
           FROM tracer.lineage l
@@ -176,11 +205,19 @@ BEGIN
            AND l.source = coalesce("unlink".source, l.source)
          ORDER BY l.upstream, l.downstream, l.kind, l.source
            FOR UPDATE OF l
+    ), expired AS (
+        DELETE FROM tracer.lineage_expired l USING pair p
+         WHERE l.upstream = p.up AND l.downstream = p.down
+           AND l.kind = coalesce("unlink".kind, l.kind)
+           AND l.source = coalesce("unlink".source, l.source)
+        RETURNING 1
+    ), walked AS (
+        DELETE FROM tracer.lineage l USING victim v
+         WHERE l.upstream = v.upstream AND l.downstream = v.downstream
+           AND l.kind = v.kind AND l.source = v.source
+        RETURNING 1
     )
-    DELETE FROM tracer.lineage l USING victim v
-     WHERE l.upstream = v.upstream AND l.downstream = v.downstream
-       AND l.kind = v.kind AND l.source = v.source;
-    GET DIAGNOSTICS removed = ROW_COUNT;
+    SELECT (SELECT count(*) FROM expired) + (SELECT count(*) FROM walked) INTO removed;
     RETURN removed;
 END
 $$;
@@ -191,4 +228,32 @@ RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT tracer.unlink(ARRAY["unlink".upstream], ARRAY["unlink".downstream], "unlink".kind, "unlink".source) $$;
-COMMENT ON FUNCTION tracer.unlink(text, text, text, text) IS 'Takes an edge back: the rows between the two assets of this kind and source, NULL standing for all; returns how many there were. Names may be aliases; unknown ones have no edges. Assets stay declared. Error: null_value_not_allowed for a NULL name.';
+COMMENT ON FUNCTION tracer.unlink(text, text, text, text) IS 'Takes an edge back: the rows between the two assets of this kind and source, expired ones included, NULL standing for all; returns how many there were. Names may be aliases; unknown ones have no edges. Assets stay declared. Error: null_value_not_allowed for a NULL name.';
+
+CREATE FUNCTION tracer.expire_lineage() RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH old AS MATERIALIZED (
+    SELECT l.upstream, l.downstream, l.kind, l.source
+      FROM tracer.lineage l
+     WHERE l.last_seen_at < now() - tracer.get('lineage_ttl')::interval
+     ORDER BY l.upstream, l.downstream, l.kind, l.source
+       FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM tracer.lineage l USING old o
+     WHERE (l.upstream, l.downstream, l.kind, l.source) = (o.upstream, o.downstream, o.kind, o.source)
+    RETURNING l.*
+), kept AS (
+    INSERT INTO tracer.lineage_expired (upstream, downstream, kind, source, lag, created_at, last_seen_at)
+    SELECT g.upstream, g.downstream, g.kind, g.source, g.lag, g.created_at, g.last_seen_at FROM gone g
+    ON CONFLICT (upstream, downstream, kind, source) DO UPDATE SET last_seen_at = excluded.last_seen_at, expired_at = now()
+    RETURNING 1
+), orphan AS (
+    DELETE FROM tracer.lineage_expired x
+     WHERE NOT EXISTS (SELECT FROM tracer.asset a WHERE a.asset_id = x.upstream)
+        OR NOT EXISTS (SELECT FROM tracer.asset a WHERE a.asset_id = x.downstream)
+)
+SELECT count(*) FROM kept
+$$;
+COMMENT ON FUNCTION tracer.expire_lineage() IS 'Takes the edges that their source has not named for the setting lineage_ttl out of the walked lineage (to tracer.lineage_expired); returns how many. Edges without last_seen_at never expire. Run it daily, or leave it to importers, which end with it.';

@@ -19,6 +19,7 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "utils/array.h"
+#include "utils/datum.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -27,6 +28,9 @@
 
 /* Pairs that one statement (or replicated subtransaction) lists at most. */
 #define MAX_LISTED 10000
+
+/* tracer.lineage.last_seen_at, the last column. */
+#define SEEN_ATTRIBUTE 7
 
 typedef struct Pairs
 {
@@ -77,6 +81,51 @@ add_transition_table(Pairs *p, Tuplestorestate *rows, TupleDesc desc)
 		add_pair(p, slot->tts_values[0], slot->tts_values[1]);
 	}
 	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Whether all but last_seen_at, which steers no walk, is equal. */
+static bool
+same_edge(TupleTableSlot *a, TupleTableSlot *b, TupleDesc desc)
+{
+	slot_getsomeattrs(a, SEEN_ATTRIBUTE - 1);
+	slot_getsomeattrs(b, SEEN_ATTRIBUTE - 1);
+	for (int i = 0; i < SEEN_ATTRIBUTE - 1; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (a->tts_isnull[i] != b->tts_isnull[i] ||
+			(!a->tts_isnull[i] &&
+			 !datum_image_eq(a->tts_values[i], b->tts_values[i], att->attbyval, att->attlen)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Pairs of an UPDATE. Its two transition tables hold the rows in one order, so
+ * that a row and what it became stand at the same place.
+ */
+static void
+add_updated(Pairs *p, Tuplestorestate *before, Tuplestorestate *after, TupleDesc desc)
+{
+	TupleTableSlot *old = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *new = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+
+	tuplestore_select_read_pointer(before, 0);
+	tuplestore_rescan(before);
+	tuplestore_select_read_pointer(after, 0);
+	tuplestore_rescan(after);
+	while (!p->too_many &&
+		   tuplestore_gettupleslot(before, true, false, old) &&
+		   tuplestore_gettupleslot(after, true, false, new))
+	{
+		if (same_edge(old, new, desc))
+			continue;
+		add_pair(p, old->tts_values[0], old->tts_values[1]);
+		add_pair(p, new->tts_values[0], new->tts_values[1]);
+	}
+	ExecDropSingleTupleTableSlot(old);
+	ExecDropSingleTupleTableSlot(new);
 }
 
 static void
@@ -142,8 +191,13 @@ tracer_lineage_changed(PG_FUNCTION_ARGS)
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(t->tg_event))
 		p.too_many = true;
-	add_transition_table(&p, t->tg_oldtable, desc);
-	add_transition_table(&p, t->tg_newtable, desc);
+	if (TRIGGER_FIRED_BY_UPDATE(t->tg_event))
+		add_updated(&p, t->tg_oldtable, t->tg_newtable, desc);
+	else
+	{
+		add_transition_table(&p, t->tg_oldtable, desc);
+		add_transition_table(&p, t->tg_newtable, desc);
+	}
 	if (p.n > 0 || p.too_many)
 	{
 		write_log(&p);

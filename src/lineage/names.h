@@ -9,7 +9,7 @@
 
 #include "utils/snapshot.h"
 
-/* Id of a canonical name or an alias; false where it is neither. */
+/* Id of a canonical name or an alias, as spelt; false where it is neither. */
 extern bool asset_id_of(text *name, Snapshot snapshot, int64 *id);
 
 /*

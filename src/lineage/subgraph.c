@@ -246,6 +246,21 @@ asset_id_by_sql(text *name, int64 *id)
 	return !isnull;
 }
 
+bool
+asset_id_derived(text *name, int64 *id)
+{
+	bool		isnull = true;
+
+	connect_spi();
+	run_query("SELECT a.asset_id FROM tracer.derived_name($1) d JOIN tracer.asset a"
+			  " ON a.name OPERATOR(pg_catalog.=) d.name",
+			  TEXTOID, PointerGetDatum(name));
+	if (SPI_processed == 1)
+		*id = result_int64(0, 1, &isnull);
+	SPI_finish();
+	return !isnull;
+}
+
 text	  **
 asset_names_by_sql(const int64 *ids, Size n)
 {

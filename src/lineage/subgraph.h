@@ -27,6 +27,9 @@ extern Graph *subgraph_by_index(int64 start, WalkDirection dir, int32 max_depth,
  */
 extern Graph *subgraph_by_sql(int64 start, WalkDirection dir);
 extern bool asset_id_by_sql(text *name, int64 *id);
+
+/* What rules and spelling make of a name that is neither asset nor alias. */
+extern bool asset_id_derived(text *name, int64 *id);
 extern text **asset_names_by_sql(const int64 *ids, Size n);
 
 #endif							/* TRACER_LINEAGE_SUBGRAPH_H */

@@ -1,6 +1,7 @@
 /*
  * The walks over lineage (walk.c). Each takes a canonical name or an alias,
- * and needs SELECT on tracer.lineage, tracer.asset and tracer.asset_alias.
+ * and needs SELECT on tracer.lineage, tracer.asset and tracer.asset_alias; on
+ * tracer.alias_rule, too, for a name that is neither as it is spelt.
  */
 CREATE FUNCTION tracer.walk_support(internal) RETURNS internal
 LANGUAGE c STRICT

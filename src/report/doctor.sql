@@ -85,7 +85,8 @@ WITH key AS (
      UNION ALL
      SELECT 'warning', 'names', u.name,
             format('%s from %s with a name that is no asset', tracer.counted(u.alerts, 'alert'), array_to_string(u.sources, ', ')),
-            format('INSERT INTO tracer.asset_alias VALUES (%s, ''<asset>''), or declare it as an asset.', tracer.sql_string(u.name))
+            format('SELECT tracer.accept_alias(%s, %s), or declare it as an asset.', tracer.sql_string(u.name),
+                   coalesce(tracer.sql_string(u.suggestions->0->>'asset'), '''<asset>'''))
        FROM tracer.unresolved_names u
      UNION ALL
      SELECT 'warning', 'names', l.alias, format('alias of "%s", which is no asset', l.asset),

@@ -39,6 +39,8 @@ VALUES
    'How long before a failure a change still counts as evidence.'),
   ('quiet_after', 'interval', '26 hours', '1 minute', '365 days', false,
    'After how long without a repeat an episode counts as over for grouping, where the tool never sends a resolve. tracer.source.quiet_after overrides it for one source.'),
+  ('lineage_ttl', 'interval', '45 days', '1 day', '3650 days', false,
+   'How long after an importer or live capture last named an edge it is still walked. Edges that people declare do not expire.'),
   ('min_confidence', 'number', '0.30', '0', '1', false,
    'Below this confidence tracer names no root cause.'),
   ('retention', 'interval', NULL, '60 days', '36500 days', true,

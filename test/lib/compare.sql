@@ -86,6 +86,8 @@ CREATE FUNCTION oracle.describe() RETURNS SETOF text LANGUAGE sql AS $$
     UNION ALL
     SELECT 'sources: ' || string_agg(name || ' ' || coalesce(quiet_after::text, '-'), ', ' ORDER BY name) FROM tracer.source HAVING count(*) > 0
     UNION ALL
+    SELECT 'rules: ' || string_agg(format('%s: %s -> %s', position, pattern, template), ', ' ORDER BY position, name) FROM tracer.alias_rule HAVING count(*) > 0
+    UNION ALL
     SELECT 'aliases: ' || string_agg(alias || ' -> ' || asset, ', ' ORDER BY alias) FROM tracer.asset_alias HAVING count(*) > 0
     UNION ALL
     SELECT 'lineage: ' || string_agg(u.name || CASE lineage.kind WHEN 'runs' THEN ' => ' ELSE ' > ' END || d.name || coalesce(' (' || lag || ')', ''), ', ' ORDER BY u.name, d.name)

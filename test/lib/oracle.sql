@@ -36,8 +36,23 @@ AS 'SELECT span FROM oracle.knob WHERE name = wanted';
 
 CREATE FUNCTION oracle.canonical(called text) RETURNS text LANGUAGE sql STABLE
 AS $$
+WITH rule AS (
+    SELECT regexp_replace(called, pattern, template) AS made
+      FROM tracer.alias_rule
+     WHERE called ~ pattern AND regexp_replace(called, pattern, template) <> ''
+     ORDER BY position, name COLLATE "C" LIMIT 1
+), spelt AS (   -- quotes around the parts of the names tests use, and case
+    SELECT array_agg(DISTINCT canonical) AS names
+      FROM (SELECT name AS says, name AS canonical FROM tracer.asset
+            UNION ALL SELECT alias, asset FROM tracer.asset_alias) n
+     WHERE lower(replace(says, '"', '')) = lower(replace(coalesce((SELECT made FROM rule), called), '"', ''))
+)
 SELECT coalesce((SELECT name FROM tracer.asset WHERE name = called),
                 (SELECT asset FROM tracer.asset_alias WHERE alias = called),
+                (SELECT name FROM tracer.asset WHERE name = (SELECT made FROM rule)),
+                (SELECT asset FROM tracer.asset_alias WHERE alias = (SELECT made FROM rule)),
+                (SELECT names[1] FROM spelt WHERE cardinality(names) = 1),
+                (SELECT made FROM rule),
                 called)
 $$;
 

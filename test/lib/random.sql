@@ -20,7 +20,7 @@ RETURN a[oracle.pick(1, cardinality(a))];
 
 /* Empties every table, those that correlation fills included. */
 CREATE FUNCTION oracle.reset() RETURNS void LANGUAGE sql AS $$
-    DELETE FROM tracer.alert; DELETE FROM tracer.lineage; DELETE FROM tracer.asset; DELETE FROM tracer.asset_alias;
+    DELETE FROM tracer.alert; DELETE FROM tracer.lineage; DELETE FROM tracer.asset; DELETE FROM tracer.asset_alias; DELETE FROM tracer.alias_rule;
     DELETE FROM tracer.change; DELETE FROM tracer.source; DELETE FROM tracer.setting_override; DELETE FROM tracer.decision;
 $$;
 CREATE FUNCTION oracle.forget() RETURNS void LANGUAGE sql AS $$
@@ -55,6 +55,16 @@ BEGIN
     VALUES (n * 1024, a, title, sev::tracer.severity, st::tracer.status, src, c.dedup_key,
             CASE WHEN NOT late THEN at END, CASE WHEN late THEN at ELSE at + interval '1 day' END, lab, n::text, run);
 END
+$$;
+
+-- A name as another tool may spell it.
+CREATE FUNCTION oracle.respelt(name text) RETURNS text LANGUAGE sql VOLATILE AS $$
+SELECT CASE oracle.pick(0, 11)
+           WHEN 0 THEN upper(name)
+           WHEN 1 THEN '"' || replace(name, '.', '"."') || '"'
+           WHEN 2 THEN 'db/' || name
+           WHEN 3 THEN 'db/' || lower('"' || replace(name, '.', '"."') || '"')
+           ELSE name END
 $$;
 
 CREATE FUNCTION oracle.generate(seed int) RETURNS void LANGUAGE plpgsql AS $$
@@ -263,6 +273,21 @@ BEGIN
                    (SELECT alert_id FROM tracer.alert WHERE status IS DISTINCT FROM 'resolved' ORDER BY random(), alert_id LIMIT 1) b;
         END LOOP;
     END IF;
+
+    -- Last, so that the rest is the same without it: names as other tools spell them.
+    IF oracle.chance(0.15) THEN -- an alias that makes a spelling ambiguous
+        INSERT INTO tracer.asset_alias VALUES ('"' || replace(upper(names[oracle.pick(1, na)]), '.', '"."') || '"', names[na]) ON CONFLICT DO NOTHING;
+        INSERT INTO tracer.asset_alias VALUES (lower(names[oracle.pick(1, na)]), names[na]) ON CONFLICT DO NOTHING;
+    END IF;
+    IF oracle.chance(0.5) THEN  -- a namespace, and a rule for part of it that comes first
+        INSERT INTO tracer.alias_rule (name, pattern, template) VALUES ('all', '^db/(.*)$', '\1');
+        IF oracle.chance(0.4) THEN
+            INSERT INTO tracer.alias_rule (name, pattern, template, position)
+            VALUES ('some', '^db/[a-z].*\.([0-3])$', oracle.one_of('undeclared1', names[1], 'nothing.\1', ''), 1);
+        END IF;
+    END IF;
+    UPDATE tracer.alert SET asset = oracle.respelt(asset);
+    UPDATE tracer.change SET asset = oracle.respelt(asset);
 END
 $$;
 
@@ -272,6 +297,7 @@ CREATE UNLOGGED TABLE oracle.kept_alert (n int PRIMARY KEY, LIKE tracer.alert);
 CREATE UNLOGGED TABLE oracle.kept_lineage (n int PRIMARY KEY, LIKE tracer.lineage);
 CREATE UNLOGGED TABLE oracle.kept_change (n int PRIMARY KEY, LIKE tracer.change);
 CREATE UNLOGGED TABLE oracle.kept_alias (n int PRIMARY KEY, alias text, asset text);
+CREATE UNLOGGED TABLE oracle.kept_rule (n int PRIMARY KEY, LIKE tracer.alias_rule);
 CREATE UNLOGGED TABLE oracle.kept_source (n int PRIMARY KEY, LIKE tracer.source);
 CREATE UNLOGGED TABLE oracle.kept_setting (n int PRIMARY KEY, name text, value text);
 CREATE UNLOGGED TABLE oracle.kept_asset (asset_id bigint PRIMARY KEY, name text);
@@ -279,19 +305,21 @@ CREATE UNLOGGED TABLE oracle.kept_asset (asset_id bigint PRIMARY KEY, name text)
 /* Moves the scenario aside; returns how many of each, in the order of the tables above. */
 CREATE FUNCTION oracle.set_aside() RETURNS int[] LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM oracle.kept_alert; DELETE FROM oracle.kept_lineage; DELETE FROM oracle.kept_change; DELETE FROM oracle.kept_alias;
+    DELETE FROM oracle.kept_alert; DELETE FROM oracle.kept_lineage; DELETE FROM oracle.kept_change; DELETE FROM oracle.kept_alias; DELETE FROM oracle.kept_rule;
     DELETE FROM oracle.kept_source; DELETE FROM oracle.kept_setting; DELETE FROM oracle.kept_asset;
     INSERT INTO oracle.kept_alert SELECT row_number() OVER (ORDER BY alert_id), * FROM tracer.alert;
     INSERT INTO oracle.kept_lineage SELECT row_number() OVER (ORDER BY upstream, downstream, kind, source), * FROM tracer.lineage;
     INSERT INTO oracle.kept_change SELECT row_number() OVER (ORDER BY change_id), * FROM tracer.change;
-    INSERT INTO oracle.kept_alias SELECT row_number() OVER (ORDER BY alias), * FROM tracer.asset_alias;
+    INSERT INTO oracle.kept_alias SELECT row_number() OVER (ORDER BY alias), alias, asset FROM tracer.asset_alias;
+    INSERT INTO oracle.kept_rule SELECT row_number() OVER (ORDER BY name), * FROM tracer.alias_rule;
     INSERT INTO oracle.kept_source SELECT row_number() OVER (ORDER BY name), * FROM tracer.source;
     INSERT INTO oracle.kept_setting SELECT row_number() OVER (ORDER BY name), name, value FROM tracer.setting_override;
     INSERT INTO oracle.kept_asset SELECT asset_id, name FROM tracer.asset;
     PERFORM oracle.reset();
     RETURN ARRAY[(SELECT count(*) FROM oracle.kept_alert), (SELECT count(*) FROM oracle.kept_lineage),
                  (SELECT count(*) FROM oracle.kept_change), (SELECT count(*) FROM oracle.kept_alias),
-                 (SELECT count(*) FROM oracle.kept_source), (SELECT count(*) FROM oracle.kept_setting)];
+                 (SELECT count(*) FROM oracle.kept_source), (SELECT count(*) FROM oracle.kept_setting),
+                 (SELECT count(*) FROM oracle.kept_rule)];
 END
 $$;
 
@@ -313,6 +341,8 @@ BEGIN
         SELECT asset, title, changed_at, received_at FROM oracle.kept_change WHERE n = nr;
     ELSIF what = 'alias' THEN
         INSERT INTO tracer.asset_alias SELECT alias, asset FROM oracle.kept_alias WHERE n = nr;
+    ELSIF what = 'rule' THEN
+        INSERT INTO tracer.alias_rule SELECT name, pattern, template, position FROM oracle.kept_rule WHERE n = nr;
     ELSIF what = 'source' THEN
         INSERT INTO tracer.source (name, quiet_after) SELECT name, quiet_after FROM oracle.kept_source WHERE n = nr;
     ELSIF what = 'setting' THEN

@@ -39,7 +39,7 @@ sub script
 	{
 		$sql .= "DELETE FROM oracle.kept_setting WHERE name = 'max_incident_age';\nSELECT tracer.set('max_incident_age', '60 days');\n";
 	}
-	for my $what (qw(setting source alias lineage change))
+	for my $what (qw(setting source alias rule lineage change))
 	{
 		for my $i (1 .. $n{$what})
 		{
@@ -64,6 +64,15 @@ sub script
 			push @ops, "INSERT INTO tracer.asset_alias SELECT 'undeclared1', name FROM tracer.asset ORDER BY random() LIMIT 1 ON CONFLICT DO NOTHING;\n";
 			push @ops, "DELETE FROM tracer.asset_alias WHERE alias = 'undeclared1';\n";
 			push @last, "DELETE FROM tracer.asset_alias WHERE alias = 'undeclared1';\n";
+		}
+		if (chance(0.3))
+		{
+			# A rule for a while, and a name that is ambiguous for a while.
+			push @ops, "INSERT INTO tracer.alias_rule (name, pattern, template, position) VALUES ('brief', '[0-9]+\$', '1', 0) ON CONFLICT DO NOTHING;\n";
+			push @ops, "DELETE FROM tracer.alias_rule WHERE name = 'brief';\n";
+			push @last, "DELETE FROM tracer.alias_rule WHERE name = 'brief';\n";
+			push @ops, "INSERT INTO tracer.asset_alias SELECT 'A.7', name FROM tracer.asset ORDER BY random() LIMIT 1 ON CONFLICT DO NOTHING;\n";
+			push @last, "DELETE FROM tracer.asset_alias WHERE alias = 'A.7'; INSERT INTO tracer.asset_alias SELECT alias, asset FROM oracle.kept_alias WHERE alias = 'A.7';\n";
 		}
 		if (chance(0.4))
 		{
@@ -122,7 +131,7 @@ for my $seed ($first .. $first + $count - 1)
 	my $got = $node->safe_psql('postgres', "SELECT oracle.generate($seed); SELECT oracle.forget(); TRUNCATE oracle.handed_out; SELECT oracle.set_aside();");
 	$got =~ /\{([\d,]+)\}/ or die "no scenario: $got";
 	my %n;
-	@n{qw(alert lineage change alias source setting)} = split /,/, $1;
+	@n{qw(alert lineage change alias source setting rule)} = split /,/, $1;
 	srand($seed);
 	my $script = script($seed, %n);
 	my ($rc, $out, $err) = $node->psql('postgres', $script, on_error_stop => 1);
