@@ -81,7 +81,7 @@ COMMENT ON COLUMN tracer.source.format IS 'Which tool''s format its bodies have 
 COMMENT ON COLUMN tracer.source.fields IS 'For a tool without a reader: JSON paths to the fields of its alerts, as tracer.read_generic() takes them; NULL: none.';
 COMMENT ON COLUMN tracer.source.function IS 'For a tool without a reader: a function of the owner''s, named with its schema, from (body jsonb, headers jsonb) to rows with columns of tracer.intake_row; NULL: none. tracer.call_registered() tells how it is run.';
 COMMENT ON COLUMN tracer.source.owner IS 'Role that the function runs as; no superuser.';
-COMMENT ON COLUMN tracer.source.asset_labels IS 'Labels that name the asset where the tool itself does not, tried in order; NULL: those of the format.';
+COMMENT ON COLUMN tracer.source.asset_labels IS 'Labels that name the asset, tried in order, before the tool''s own field for it; NULL: those of the format.';
 COMMENT ON COLUMN tracer.source.max_bytes IS 'Largest body that is read, in bytes; NULL: that of the format.';
 
 CREATE SEQUENCE tracer.change_id AS bigint INCREMENT BY 1024 MINVALUE 0 START WITH 1024;

@@ -78,10 +78,10 @@ BEGIN
 
     WITH said AS MATERIALIZED (
         SELECT i.n, i.title, i.dedup_key, i.description, i.labels, i.url, i.payload, i.run_id,
-               coalesce(nullif(i.asset, ''), (SELECT i.labels ->> l.label
-                                                FROM unnest(asset_labels) WITH ORDINALITY AS l (label, n)
-                                               WHERE i.labels ->> l.label <> ''
-                                               ORDER BY l.n LIMIT 1)) AS asset,
+               coalesce((SELECT i.labels ->> l.label
+                           FROM unnest(asset_labels) WITH ORDINALITY AS l (label, n)
+                          WHERE i.labels ->> l.label <> ''
+                          ORDER BY l.n LIMIT 1), nullif(i.asset, '')) AS asset,
                coalesce(tracer.severity_of(i.severity), 'error') AS severity,
                CASE WHEN i.status = 'resolved' THEN 'resolved' ELSE 'firing' END::tracer.status AS status,
                CASE WHEN isfinite(i.at) THEN i.at END AS at

@@ -30,7 +30,7 @@ CREATE TYPE tracer.intake_row AS (
 );
 COMMENT ON TYPE tracer.intake_row IS 'One thing that a body says. Columns that do not matter to it are NULL.';
 COMMENT ON COLUMN tracer.intake_row.what IS 'alert; success (of a check: ends what fires under its key and leaves nothing where nothing does); change; edge; import (origin has said all its edges of these kinds: those it no longer says go); asset; action (of a person); nothing (understood, and of no interest).';
-COMMENT ON COLUMN tracer.intake_row.asset IS 'Name of the asset; of an edge, the downstream one. NULL for an alert: the label that tracer.source.asset_labels finds first.';
+COMMENT ON COLUMN tracer.intake_row.asset IS 'Name of the asset; of an edge, the downstream one. Of an alert, where none of the labels in tracer.source.asset_labels names it.';
 COMMENT ON COLUMN tracer.intake_row.title IS 'What happened, in one line; of nothing and of an action, what it was.';
 COMMENT ON COLUMN tracer.intake_row.severity IS 'The tool''s own word (tracer.severity_of); NULL or unknown: error.';
 COMMENT ON COLUMN tracer.intake_row.status IS 'firing or resolved; NULL: firing.';
