@@ -429,6 +429,7 @@ DECLARE
     items   tracer.intake_row[];
     kinds   text[];
     problem text;
+    undone  text;
     kept    bigint;
 BEGIN
     alerts := 0; changes := 0; edges := 0; assets := 0; quarantined := 0;
@@ -480,14 +481,17 @@ BEGIN
         END;
     END IF;
 
-    IF problem IS NOT NULL OR flaw <> '' THEN
-        kept := tracer.quarantine_body(source, concat_ws('; repaired: ', problem, nullif(flaw, '')),
+    IF problem IS NULL AND 'action' = ANY (kinds) THEN
+        undone := tracer.take_actions(items);
+    END IF;
+    IF problem IS NOT NULL OR undone IS NOT NULL OR flaw <> '' THEN
+        kept := tracer.quarantine_body(source, concat_ws('; ', problem, undone, 'repaired: ' || nullif(flaw, '')),
                                        coalesce(raw, convert_to(body, 'UTF8')), headers);
         quarantined := 1;
         IF problem IS NOT NULL THEN
             items := ARRAY[tracer.unreadable(source, problem, body, kept)];
             kinds := '{alert}';
-        ELSE
+        ELSIF flaw <> '' THEN
             items := tracer.mark_repaired(items, flaw, kept);
         END IF;
     END IF;
@@ -504,13 +508,6 @@ BEGIN
         edges := tracer.take_edges(source, items);
         IF 'import' = ANY (kinds) THEN
             changes := changes + tracer.take_gone(items);
-        END IF;
-    END IF;
-    IF 'action' = ANY (kinds) THEN
-        problem := tracer.take_actions(items);
-        IF problem IS NOT NULL THEN
-            PERFORM tracer.quarantine_body(source, problem, coalesce(raw, convert_to(body, 'UTF8')), headers);
-            quarantined := 1;
         END IF;
     END IF;
 END
