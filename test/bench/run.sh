@@ -3,7 +3,7 @@
 #
 #   WORK=name   one row, or several in quotes: closure_count closure_rows
 #               traversal one_edge cold_small memory session bursts alert_copy
-#               alert_insert correlate
+#               alert_insert correlate ingest manifest
 #   PAIRS=n     pairs of runs for a ratio (default: by how long the work takes)
 #   OUT=file    write the table there, too
 #   PG_CONFIG   which PostgreSQL
@@ -18,7 +18,7 @@
 
 ONLY=$WORK
 unset WORK
-ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate "
+ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate ingest manifest "
 for _w in $ONLY; do
     case $ROWS_KNOWN in
         *" $_w "*) ;;
@@ -228,6 +228,30 @@ if wanted correlate; then
             fi
         fi
     fi
+fi
+
+# --------------------------------------------------------------------- intake
+if wanted ingest; then
+    database bench_ingest
+    step "Alertmanager bodies, one alert each, beside 1M stored alerts"
+    q bench_ingest -f "$BENCH/ingest.setup.sql" || die "cannot make the alerts"
+    (cd "$WORK/out" && as_server env PGOPTIONS="-c synchronous_commit=off" "$BINDIR/pgbench" -h "$PGHOST" -p "$PGPORT" -U "$PGUSER" -n -c 1 -T "${SECONDS_OF_INGEST:-20}" -l --log-prefix="$WORK/out/ingest" \
+        -f "$BENCH/ingest.pgbench" bench_ingest) > "$WORK/out/ingest.txt" || die "pgbench failed"
+    RATE=$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$WORK/out/ingest.txt")
+    P99=$(cat "$WORK"/out/ingest.[0-9]* | awk '{ print $3 / 1000 }' | sort -g | awk '{ v[NR] = $1 } END { print v[int(NR * 0.99)] }')
+    row "ingest() of one alert, alerts/s" "$(calc '%.0f' "$RATE")" - - ">= 5000" "$(calc '%s' "($RATE >= 5000) ? \"met\" : \"missed\"")"
+    row "ingest() of one alert, p99" "$(calc '%.2f ms' "$P99")" - - "<= 5 ms" "$(calc '%s' "($P99 <= 5) ? \"met\" : \"missed\"")"
+    echo "ingest(): each body in a transaction of its own, one connection, simple protocol, synchronous_commit off: what is measured is the work, not the disk that a lone sender waits for." >> "$NOTES"
+fi
+if wanted manifest; then
+    database bench_manifest
+    step "a dbt manifest of 7,000 models, twice"
+    q bench_manifest -f "$BENCH/manifest.setup.sql" || die "cannot make the manifest"
+    q bench_manifest -At -f "$BENCH/manifest.sql" > "$WORK/out/manifest.txt" || die "the import failed"
+    read -r FIRST SECOND <<< "$(awk '$1 == "Time:" { printf "%s ", $2 }' "$WORK/out/manifest.txt")"
+    row "dbt manifest of 7,000 models" "$(calc '%.0f ms' "$FIRST")" - - "<= 2 s" "$(calc '%s' "($FIRST <= 2000) ? \"met\" : \"missed\"")"
+    row "the same once more" "$(calc '%.0f ms' "$SECOND")" "$(calc '%.0f ms' "$FIRST")" "$(calc '%.2f' "$SECOND / $FIRST")" "<= 1.1" "$(calc '%s' "($SECOND / $FIRST <= 1.1) ? \"met\" : \"missed\"")"
+    echo "The manifest has $(ask bench_manifest "SELECT format('%s MB; %s assets and %s edges came of it', round(length(m.body) / 1e6), (SELECT count(*) FROM tracer.asset), (SELECT count(*) FROM tracer.lineage)) FROM manifest m")." >> "$NOTES"
 fi
 
 # --------------------------------------------------------------------- report

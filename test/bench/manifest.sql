@@ -1,0 +1,3 @@
+\timing on
+SELECT edges, assets FROM tracer.ingest('dbt', (SELECT body FROM manifest));
+SELECT edges, assets FROM tracer.ingest('dbt', (SELECT body FROM manifest));
