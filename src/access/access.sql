@@ -44,6 +44,7 @@ VALUES
   ('reader', 'SELECT', 'table', 'setting_override'),
   ('reader', 'SELECT', 'table', 'source'),
   ('reader', 'SELECT', 'table', 'team'),
+  ('reader', 'EXECUTE', 'function', 'link_is_good'),
   ('writer', 'INSERT', 'table', 'alert'),
   ('writer', 'INSERT', 'table', 'change'),
   ('writer', 'INSERT', 'table', 'metric'),
@@ -55,6 +56,7 @@ VALUES
   ('writer', 'USAGE', 'sequence', 'asset_id'),
   ('writer', 'EXECUTE', 'function', 'link'),
   ('writer', 'EXECUTE', 'function', 'unlink'),
+  ('writer', 'EXECUTE', 'function', 'gateway_credentials'),
   ('operator', 'EXECUTE', 'function', 'correlate'),
   ('operator', 'EXECUTE', 'function', 'backtest'),
   ('operator', 'EXECUTE', 'function', 'acknowledge'),
@@ -65,6 +67,7 @@ VALUES
   ('operator', 'EXECUTE', 'function', 'split'),
   ('operator', 'EXECUTE', 'function', 'confirm'),
   ('operator', 'EXECUTE', 'function', 'declare'),
+  ('operator', 'EXECUTE', 'function', 'incident_link'),
   ('admin', 'INSERT, UPDATE, DELETE', 'table', 'category_rule'),
   ('admin', 'INSERT, UPDATE, DELETE', 'table', 'group_rule'),
   ('admin', 'INSERT, UPDATE, DELETE', 'table', 'setting_override'),
@@ -74,7 +77,10 @@ VALUES
   ('admin', 'DELETE', 'table', 'asset_alias'),
   ('admin', 'UPDATE, DELETE', 'table', 'change'),
   ('admin', 'UPDATE, DELETE', 'table', 'metric'),
+  ('admin', 'EXECUTE', 'function', 'create_gateway_token'),
+  ('admin', 'EXECUTE', 'function', 'drop_gateway_token'),
   ('admin', 'EXECUTE', 'function', 'set'),
+  ('admin', 'EXECUTE', 'function', 'set_gateway'),
   ('admin', 'EXECUTE', 'function', 'set_node')
 $$;
 COMMENT ON FUNCTION tracer.access_catalog() IS 'What tracer.grant_access() hands out by name at each level, in addition to SELECT on every view and EXECUTE on every function that writes nothing (reader). Each level includes the ones before it.';
