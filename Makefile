@@ -32,12 +32,12 @@ PG_CPPFLAGS = -Isrc
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
-EXTRA_CLEAN = tracer--*.sql tmp_check build dist
+EXTRA_CLEAN = tracer--*.sql tmp_check build dist contrib/gateway/build
 
 # `help` is the first target of ours, but the build stays the default goal.
 .DEFAULT_GOAL = all
 
-ifeq ($(filter help demo test bench accuracy dist,$(MAKECMDGOALS)),)
+ifeq ($(filter help demo test bench accuracy dist gateway,$(MAKECMDGOALS)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
@@ -63,6 +63,7 @@ help:
 	@echo "                   SUITE=regress|isolation|tap runs one part, T=name the tests of that name"
 	@echo "  make bench       speed, as ratios from one run; WORK=name runs one row of the table"
 	@echo "  make             build; make install installs into the server of PG_CONFIG=$(PG_CONFIG)"
+	@echo "  make gateway     build contrib/gateway, which takes alerts over HTTP; make -C contrib/gateway install"
 	@echo "  make dist        a source archive in dist/"
 	@echo "  make clean       remove what was built"
 	@echo
@@ -77,7 +78,10 @@ test:
 bench:
 	@WORK="$(WORK)" PG_CONFIG="$(if $(filter-out pg_config,$(PG_CONFIG)),$(PG_CONFIG))" bash test/bench/run.sh
 
+gateway:
+	@$(MAKE) --no-print-directory -C contrib/gateway BUILD=build PG_CONFIG="$(PG_CONFIG)" $(if $(WERROR),WERROR=1)
+
 dist:
 	@mkdir -p dist && git archive --format=tar.gz --prefix=tracer-$(EXTVERSION)/ -o dist/tracer-$(EXTVERSION).tar.gz HEAD && ls dist
 
-.PHONY: help demo test bench dist
+.PHONY: help demo test bench gateway dist

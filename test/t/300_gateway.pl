@@ -241,7 +241,7 @@ is((http($g, 'HEAD', $link))[0], 200, 'a preview asks for the head only');
 # ---- clients that were not written for it
 SKIP:
 {
-	my $amtool = $ENV{TRACER_AMTOOL} // `which amtool 2>/dev/null` =~ s/\s+$//r;
+	my $amtool = `which amtool 2>/dev/null` =~ s/\s+$//r;
 	skip 'there is no amtool', 2 if !$amtool;
 
 	is(system($amtool, '--alertmanager.url=' . url($g, "/t/$token{prometheus}"), 'alert', 'add', 'alertname=FromAmtool', 'asset=raw.orders'), 0, 'amtool adds an alert');
@@ -249,7 +249,7 @@ SKIP:
 }
 SKIP:
 {
-	my $alertmanager = $ENV{TRACER_ALERTMANAGER} // `which prometheus-alertmanager 2>/dev/null` =~ s/\s+$//r;
+	my $alertmanager = `which prometheus-alertmanager 2>/dev/null` =~ s/\s+$//r;
 	skip 'there is no Alertmanager', 2 if !$alertmanager;
 	my $dir = PostgreSQL::Test::Utils::tempdir();
 	my $port = PostgreSQL::Test::Cluster::get_free_port();

@@ -74,7 +74,7 @@ while (time() < $end)
 	{
 		my $bytes = join('', map { request() } 1 .. pick(1, 1, 1, 3));
 		# Nobody waits for an answer to half a request: half the time the other side is told that no more will come.
-		my $answer = raw_http($g, $bytes . (rand() < 0.5 ? "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" : ''), half_close => 1, seconds => 1);
+		my $answer = raw_http($g, $bytes . (rand() < 0.5 ? "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" : ''), half_close => 1, seconds => 0.3);
 		$requests++;
 		$status{$1}++ while defined $answer && $answer =~ m{^HTTP/1\.[01] (\d+)}mg;
 	}
