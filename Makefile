@@ -9,12 +9,12 @@ MODULE_big = tracer
 PG_CONFIG ?= pg_config
 
 # The rooms, lowest first: a room may call the ones before it, never after.
-ROOMS = setting lineage alert incident report gateway access
+ROOMS = setting guest lineage alert incident report gateway intake access
 
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c $(foreach r,$(ROOMS),src/$(r)/*.c)))
 
 # Within a room the file named after the room comes first: it holds the tables.
-room_sql = $(wildcard src/$(1)/$(1).sql) $(filter-out src/$(1)/$(1).sql,$(sort $(wildcard src/$(1)/*.sql)))
+room_sql = $(wildcard src/$(1)/$(1).sql) $(filter-out src/$(1)/$(1).sql,$(sort $(wildcard src/$(1)/*.sql src/$(1)/*/*.sql)))
 SQL_PARTS = $(foreach r,$(ROOMS),$(call room_sql,$(r)))
 
 DATA_built = tracer--$(EXTVERSION).sql

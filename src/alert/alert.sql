@@ -59,15 +59,30 @@ COMMENT ON COLUMN tracer.alert.received_at IS 'When it was inserted (transaction
 COMMENT ON COLUMN tracer.alert.xid IS 'Transaction that inserted it: how tracer.correlate() finds new rows in commit order. Leave it to its default.';
 
 CREATE TABLE tracer.source (
-    name        text PRIMARY KEY CHECK (name <> ''),
-    quiet_after interval CHECK (quiet_after > interval '0'),
-    description text
+    name         text PRIMARY KEY CHECK (name <> ''),
+    quiet_after  interval CHECK (quiet_after > interval '0'),
+    description  text,
+    format       text,
+    fields       jsonb,
+    function     text,
+    owner        name NOT NULL DEFAULT current_user,
+    asset_labels text[],
+    max_bytes    bigint CHECK (max_bytes > 0),
+    CONSTRAINT source_has_one_reader CHECK (num_nonnulls(format, fields, function) <= 1)
 );
 SELECT pg_catalog.pg_extension_config_dump('tracer.source', '');
-COMMENT ON TABLE tracer.source IS 'Where alerts come from, where that matters to grouping. A source need not be listed to be used.';
+CREATE TRIGGER check_registered BEFORE INSERT OR UPDATE ON tracer.source
+    FOR EACH ROW EXECUTE FUNCTION tracer.check_registered();
+COMMENT ON TABLE tracer.source IS 'Where alerts come from, where that matters to grouping or to reading what tools send (tracer.ingest). A source need not be listed to be used.';
 COMMENT ON COLUMN tracer.source.name IS 'As in tracer.alert.source.';
 COMMENT ON COLUMN tracer.source.quiet_after IS 'Overrides the setting quiet_after for this source; NULL: the setting.';
 COMMENT ON COLUMN tracer.source.description IS 'For people.';
+COMMENT ON COLUMN tracer.source.format IS 'Which tool''s format its bodies have (tracer.source_formats); NULL: that of its own name, where there is one, else generic.';
+COMMENT ON COLUMN tracer.source.fields IS 'For a tool without a reader: JSON paths to the fields of its alerts, as tracer.read_generic() takes them; NULL: none.';
+COMMENT ON COLUMN tracer.source.function IS 'For a tool without a reader: a function of the owner''s, named with its schema, from (body jsonb, headers jsonb) to rows with columns of tracer.intake_row; NULL: none. tracer.call_registered() tells how it is run.';
+COMMENT ON COLUMN tracer.source.owner IS 'Role that the function runs as; no superuser.';
+COMMENT ON COLUMN tracer.source.asset_labels IS 'Labels that name the asset, tried in order, before the tool''s own field for it; NULL: those of the format.';
+COMMENT ON COLUMN tracer.source.max_bytes IS 'Largest body that is read, in bytes; NULL: that of the format.';
 
 CREATE SEQUENCE tracer.change_id AS bigint INCREMENT BY 1024 MINVALUE 0 START WITH 1024;
 COMMENT ON SEQUENCE tracer.change_id IS 'Ids of tracer.change: as tracer.alert_id.';

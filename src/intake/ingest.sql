@@ -1,0 +1,539 @@
+/*
+ * tracer.ingest(): one body, one transaction, no loss.
+ *
+ * Reading happens in a block that writes nothing, so that whatever goes wrong
+ * with a body or its reader is caught there. What is then written has passed
+ * through checks that leave no room for errors of data. Errors that say "not
+ * now" (deadlock, out of memory, shutdown) are let through: the sender tries
+ * again, and what it sends is recognised.
+ */
+CREATE FUNCTION tracer.source_formats()
+RETURNS TABLE (format text, asset_labels text[], max_bytes bigint, repeats boolean, successes boolean, description text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+VALUES
+  ('alertmanager', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, true, false, 'Prometheus Alertmanager: webhook, versions 3 and 4'),
+  ('prometheus', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, true, false, 'Prometheus: POST /api/v2/alerts'),
+  ('grafana', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, true, false, 'Grafana: webhook of unified and of legacy alerting'),
+  ('pagerduty', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, false, false, 'PagerDuty: Events API v2, change events, webhooks v3'),
+  ('opsgenie', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, false, false, 'Opsgenie: create and close requests, webhook'),
+  ('incident_io', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, false, false, 'incident.io: alert events, as its HTTP sources take them'),
+  ('datadog', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, false, false, 'Datadog: webhook, the default payload or the one of docs/intake.md'),
+  ('cloudwatch', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, false, false, 'Amazon CloudWatch: alarms through SNS or EventBridge'),
+  ('dbt', NULL::text[], 200000000, false, true, 'dbt: run_results.json, sources.json, manifest.json, told apart by dbt_schema_version'),
+  ('dbt_cloud', NULL::text[], 5000000, false, true, 'dbt Cloud: webhooks'),
+  ('airflow', NULL::text[], 5000000, false, true, 'Airflow: callback context, REST objects, DAGs, datasets and assets'),
+  ('openlineage', NULL::text[], 5000000, false, true, 'OpenLineage: run, job and dataset events'),
+  ('great_expectations', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 50000000, false, true, 'Great Expectations: validation and checkpoint results'),
+  ('soda', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 50000000, false, true, 'Soda: scan results and Soda Cloud''s webhook'),
+  ('monte_carlo', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, false, false, 'Monte Carlo: webhook'),
+  ('sentry', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, false, false, 'Sentry: webhooks of issues, errors, issue and metric alerts'),
+  ('github', NULL::text[], 25000000, false, true, 'GitHub: push, pull_request, deployment, deployment_status, workflow_run, check_run'),
+  ('gitlab', NULL::text[], 25000000, false, true, 'GitLab: push, pipeline, deployment, merge request'),
+  ('circleci', NULL::text[], 5000000, false, true, 'CircleCI: webhooks, and what a job posts itself'),
+  ('cloudevents', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, false, true, 'CloudEvents 1.0, structured or batched; CDEvents'),
+  ('slack', NULL::text[], 5000000, false, false, 'Slack: clicks on the buttons of tracer''s messages'),
+  ('generic', ARRAY['asset', 'dataset', 'table', 'model', 'dag_id', 'dashboard', 'pipeline', 'job_name', 'service', 'app'], 5000000, false, true, 'Anything else: fields by JSON paths')
+$$;
+COMMENT ON FUNCTION tracer.source_formats() IS 'The formats that tracer.ingest() reads: name, which is also the name of a source until tracer.source says otherwise; labels that name the asset, in order (NULL: the reader names it); largest body in bytes; whether the tool repeats an alert that goes on with its first time; whether it reports successes.';
+
+CREATE FUNCTION tracer.quarantine_body(source text, reason text, body bytea, headers jsonb) RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+INSERT INTO tracer.quarantine AS q (source, reason, body, headers, digest)
+VALUES (quarantine_body.source, quarantine_body.reason, quarantine_body.body, quarantine_body.headers,
+        md5(convert_to(quarantine_body.source || E'\n' || quarantine_body.reason || E'\n', 'UTF8') || quarantine_body.body)::uuid)
+ON CONFLICT (digest) DO UPDATE SET times = q.times + 1, last_at = now()
+RETURNING quarantine_id
+$$;
+COMMENT ON FUNCTION tracer.quarantine_body(text, text, bytea, jsonb) IS 'Keeps a body that could not be read and returns its id; the same one again is counted. Not for users.';
+
+CREATE FUNCTION tracer.unreadable(source text, reason text, body text, quarantined bigint) RETURNS tracer.intake_row
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT tracer.an_alert(
+         title       => coalesce('Unreadable: ' || s.title, format('Unreadable body from %s', unreadable.source)),
+         severity    => 'error',
+         dedup_key   => 'unreadable:' || coalesce(s.title, regexp_replace(unreadable.reason, '\d+', '', 'g')),
+         description => unreadable.reason || E'\n\n' || left(unreadable.body, 1000),
+         labels      => jsonb_build_object('quarantine_id', unreadable.quarantined))
+  FROM (SELECT (regexp_match(left(unreadable.body, 100000), '"(?:title|summary|alertname|alert_name|subject|message|name)"\s*:\s*"([^"\\]{3,200})'))[1] AS title) AS s
+$$;
+COMMENT ON FUNCTION tracer.unreadable(text, text, text, bigint) IS 'The alert that stands for a body that could not be read: with what looks like its title, and where it is kept. Not for users.';
+
+-- Alerts and successes: what is new among them becomes rows of tracer.alert.
+CREATE FUNCTION tracer.take_alerts(source text, items tracer.intake_row[], asset_labels text[], repeats boolean, successes boolean) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    arrived CONSTANT timestamptz := clock_timestamp();
+    taken   bigint;
+BEGIN
+    IF successes THEN
+        items := items || tracer.settle_successes(take_alerts.source, items);
+    END IF;
+
+    WITH said AS MATERIALIZED (
+        SELECT i.n, i.title, i.dedup_key, i.description, i.labels, i.url, i.payload, i.run_id,
+               coalesce((SELECT i.labels ->> l.label
+                           FROM unnest(asset_labels) WITH ORDINALITY AS l (label, n)
+                          WHERE i.labels ->> l.label <> ''
+                          ORDER BY l.n LIMIT 1), nullif(i.asset, '')) AS asset,
+               coalesce(tracer.severity_of(i.severity), 'error') AS severity,
+               CASE WHEN i.status = 'resolved' THEN 'resolved' ELSE 'firing' END::tracer.status AS status,
+               CASE WHEN isfinite(i.at) THEN i.at END AS at
+          FROM unnest(items) WITH ORDINALITY AS i (what, asset, title, severity, status, dedup_key, at, description, labels, url,
+                                                   payload, run_id, kind, author, upstream, origin, details, n)
+         WHERE i.what = 'alert'
+    ), event AS MATERIALIZED (
+        -- A time says which event it is. Without one, what the tool said last
+        -- under the key decides, and the same once more counts after a while.
+        SELECT s.*,
+               md5(concat_ws(E'\x1f', take_alerts.source, coalesce(s.dedup_key, s.title), s.asset,
+                             CASE WHEN s.at IS NULL THEN 'n' || count(*) OVER (PARTITION BY s.at IS NULL, s.dedup_key, s.asset ORDER BY s.n)
+                                  ELSE s.status || ' ' || extract(epoch FROM s.at) END))::uuid AS event_id,
+               CASE WHEN s.at IS NULL THEN md5(concat_ws(E'\x1f', s.status, s.severity, s.title, s.description)) END AS state
+          FROM said s
+    ), fresh AS (
+        INSERT INTO tracer.intake_event AS e (event_id, state, seen_at)
+        SELECT DISTINCT ON (v.event_id) v.event_id, v.state, arrived
+          FROM event v
+         ORDER BY v.event_id, v.n
+        ON CONFLICT (event_id) DO UPDATE SET state = excluded.state, seen_at = excluded.seen_at
+         WHERE CASE WHEN excluded.state IS NULL THEN repeats AND e.seen_at < arrived - tracer.sign_of_life(take_alerts.source)
+                    ELSE e.state IS DISTINCT FROM excluded.state OR e.seen_at < arrived - interval '5 minutes' END
+        RETURNING e.event_id, xmax = 0 AS first
+    )
+    INSERT INTO tracer.alert (asset, title, severity, status, source, dedup_key, fired_at, description, labels, url, payload, run_id)
+    SELECT v.asset, coalesce(nullif(v.title, ''), 'Alert without a title'), v.severity, v.status, take_alerts.source, v.dedup_key,
+           CASE WHEN v.at IS NOT NULL AND (f.first OR v.status = 'resolved') THEN v.at ELSE arrived + v.n * interval '1 microsecond' END,
+           v.description, v.labels, v.url, v.payload, v.run_id
+      FROM (SELECT DISTINCT ON (v.event_id) v.* FROM event v ORDER BY v.event_id, v.n) AS v
+      JOIN fresh f USING (event_id)
+     ORDER BY v.n;
+    GET DIAGNOSTICS taken = ROW_COUNT;
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION tracer.take_alerts(text, tracer.intake_row[], text[], boolean, boolean) IS 'Writes the alerts among these rows that are new, and returns how many. Not for users.';
+
+CREATE FUNCTION tracer.sign_of_life(source text) RETURNS interval
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce((SELECT s.quiet_after FROM tracer.source s WHERE s.name = sign_of_life.source), tracer.get('quiet_after')::interval) / 2 $$;
+COMMENT ON FUNCTION tracer.sign_of_life(text) IS 'How often an alert that its tool repeats unchanged is written again, so that its episode does not turn quiet: half of quiet_after. Not for users.';
+
+-- Successes become resolves where their check ever failed, and nothing otherwise.
+-- A failure that arrives after a later success is followed by that success.
+CREATE FUNCTION tracer.settle_successes(source text, items tracer.intake_row[]) RETURNS tracer.intake_row[]
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    resolves tracer.intake_row[];
+BEGIN
+    WITH said AS MATERIALIZED (
+        SELECT i.what, i.asset, i.title, i.status, i.dedup_key, coalesce(i.at, clock_timestamp()) AS at, i.run_id,
+               md5(settle_successes.source || E'\x1f' || i.dedup_key)::uuid AS check_id
+          FROM unnest(items) AS i
+         WHERE i.what IN ('alert', 'success') AND i.dedup_key IS NOT NULL
+    ), noted AS (
+        INSERT INTO tracer.intake_check AS c (check_id, fired, succeeded_at)
+        SELECT s.check_id, bool_or(s.what = 'alert'), max(s.at) FILTER (WHERE s.what = 'success')
+          FROM said s
+         GROUP BY s.check_id
+         ORDER BY s.check_id
+        ON CONFLICT (check_id) DO UPDATE
+           SET fired = c.fired OR excluded.fired, succeeded_at = greatest(c.succeeded_at, excluded.succeeded_at)
+        RETURNING c.check_id, c.fired, c.succeeded_at
+    )
+    SELECT array_agg(r.item) INTO resolves
+      FROM (SELECT tracer.an_alert(s.title, s.asset, 'info', 'resolved', s.dedup_key, s.at, run_id => s.run_id) AS item
+              FROM said s
+              JOIN noted c USING (check_id)
+             WHERE s.what = 'success'
+               AND (c.fired OR EXISTS (SELECT FROM tracer.alert_key k
+                                        WHERE hashtextextended(k.dedup_key, 0) = hashtextextended(s.dedup_key, 0)
+                                          AND hashtextextended(k.source, 0) = hashtextextended(settle_successes.source, 0)
+                                          AND k.dedup_key = s.dedup_key AND k.source = settle_successes.source))
+            UNION ALL
+            SELECT tracer.an_alert('Succeeded since', s.asset, 'info', 'resolved', s.dedup_key, c.succeeded_at)
+              FROM said s
+              JOIN noted c USING (check_id)
+             WHERE s.what = 'alert' AND s.status IS DISTINCT FROM 'resolved' AND c.succeeded_at >= s.at) AS r;
+    RETURN coalesce(resolves, '{}');
+END
+$$;
+COMMENT ON FUNCTION tracer.settle_successes(text, tracer.intake_row[]) IS 'The resolves that come of the successes among these rows. Not for users.';
+
+CREATE FUNCTION tracer.take_changes(source text, items tracer.intake_row[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+BEGIN
+    WITH said AS MATERIALIZED (
+        SELECT DISTINCT ON (event_id) *
+          FROM (SELECT i.*, CASE WHEN isfinite(i.at) THEN i.at END AS since,
+                       md5(concat_ws(E'\x1f', 'change', take_changes.source, i.asset, coalesce(i.dedup_key, i.title), i.at))::uuid AS event_id
+                  FROM unnest(items) AS i
+                 WHERE i.what = 'change') AS x
+         ORDER BY event_id
+    ), fresh AS (
+        INSERT INTO tracer.intake_event AS e (event_id, seen_at)
+        SELECT s.event_id, clock_timestamp() FROM said s
+        ON CONFLICT (event_id) DO NOTHING
+        RETURNING e.event_id
+    )
+    INSERT INTO tracer.change (asset, kind, title, author, url, changed_at, payload)
+    SELECT s.asset, s.kind, coalesce(nullif(s.title, ''), 'Change without a title'), s.author, s.url, coalesce(s.since, now()), s.payload
+      FROM said s
+      JOIN fresh f USING (event_id);
+    GET DIAGNOSTICS taken = ROW_COUNT;
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION tracer.take_changes(text, tracer.intake_row[]) IS 'Writes the changes among these rows that are new, and returns how many. Not for users.';
+
+-- A name that an index can hold.
+CREATE FUNCTION tracer.is_name(name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN name <> '' AND octet_length(name) <= 1000;
+COMMENT ON FUNCTION tracer.is_name(text) IS 'Whether this can be the name of an asset: 1 to 1,000 bytes. NULL for NULL.';
+
+CREATE FUNCTION tracer.take_assets(items tracer.intake_row[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    changed bigint;
+BEGIN
+    -- What is known under another of its names keeps the name that it has.
+    INSERT INTO tracer.asset_alias (alias, asset)
+    SELECT DISTINCT ON (i.asset) i.asset, t.name
+      FROM unnest(items) AS i
+     CROSS JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(i.details -> 'aliases') WHEN 'array' THEN i.details -> 'aliases' ELSE '[]' END) AS l (alias)
+      JOIN tracer.asset t ON t.name = l.alias
+     WHERE i.what = 'asset' AND tracer.is_name(i.asset)
+       AND NOT EXISTS (SELECT FROM tracer.asset o WHERE o.name = i.asset)
+     ORDER BY i.asset, t.name
+    ON CONFLICT (alias) DO NOTHING;
+
+    INSERT INTO tracer.asset AS a (name, kind, owner, tier, due, description, runbook_url, tags)
+    SELECT DISTINCT ON (s.name COLLATE "C") s.*
+      FROM (SELECT tracer.canonical(i.asset) AS name, i.kind, nullif(i.author, ''),
+                   CASE WHEN i.details ->> 'tier' ~ '^\d{1,6}$' THEN (i.details ->> 'tier')::int END,
+                   i.details ->> 'due', nullif(i.details ->> 'description', ''), i.details ->> 'runbook_url',
+                   nullif(CASE jsonb_typeof(i.details -> 'tags') WHEN 'object' THEN i.details -> 'tags' ELSE '{}' END
+                          || CASE WHEN i.origin IS NULL THEN '{}' ELSE jsonb_build_object('imported_by', i.origin) END, '{}')
+              FROM unnest(items) AS i
+             WHERE i.what = 'asset' AND tracer.is_name(i.asset)) AS s (name, kind, owner, tier, due, description, runbook_url, tags)
+     ORDER BY s.name COLLATE "C"
+    ON CONFLICT (name) DO UPDATE
+       SET kind = coalesce(excluded.kind, a.kind), owner = coalesce(excluded.owner, a.owner), tier = coalesce(excluded.tier, a.tier),
+           due = coalesce(excluded.due, a.due), description = coalesce(excluded.description, a.description),
+           runbook_url = coalesce(excluded.runbook_url, a.runbook_url),
+           tags = coalesce(a.tags - 'gone_since' || excluded.tags, a.tags - 'gone_since', excluded.tags)
+     WHERE (a.kind, a.owner, a.tier, a.due, a.description, a.runbook_url, a.tags) IS DISTINCT FROM
+           (coalesce(excluded.kind, a.kind), coalesce(excluded.owner, a.owner), coalesce(excluded.tier, a.tier),
+            coalesce(excluded.due, a.due), coalesce(excluded.description, a.description), coalesce(excluded.runbook_url, a.runbook_url),
+            coalesce(a.tags - 'gone_since' || excluded.tags, a.tags - 'gone_since', excluded.tags));
+    GET DIAGNOSTICS changed = ROW_COUNT;
+
+    INSERT INTO tracer.asset_alias (alias, asset)
+    SELECT DISTINCT ON (l.alias) l.alias, tracer.canonical(i.asset)
+      FROM unnest(items) AS i
+     CROSS JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(i.details -> 'aliases') WHEN 'array' THEN i.details -> 'aliases' ELSE '[]' END) AS l (alias)
+     WHERE i.what = 'asset' AND tracer.is_name(i.asset) AND tracer.is_name(l.alias)
+       AND NOT EXISTS (SELECT FROM tracer.asset t WHERE t.name = l.alias)
+     ORDER BY l.alias, i.asset
+    ON CONFLICT (alias) DO NOTHING;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION tracer.take_assets(tracer.intake_row[]) IS 'Declares the assets among these rows, with their aliases; returns how many are new or changed. What a tool says replaces what was known, what it does not say stays. Not for users.';
+
+CREATE FUNCTION tracer.take_edges(source text, items tracer.intake_row[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    said    record;
+    scope   record;
+    gone    record;
+    changed bigint := 0;
+BEGIN
+    FOR said IN
+        WITH name AS MATERIALIZED (
+            SELECT n.name, tracer.canonical(n.name) AS asset
+              FROM (SELECT i.asset FROM unnest(items) AS i WHERE i.what = 'edge'
+                    UNION
+                    SELECT i.upstream FROM unnest(items) AS i WHERE i.what = 'edge') AS n (name)
+             WHERE tracer.is_name(n.name))
+        SELECT coalesce(i.origin, take_edges.source) AS origin, coalesce(i.kind, 'data') AS kind,
+               array_agg(u.name) AS up, array_agg(d.name) AS down
+          FROM unnest(items) AS i
+          JOIN name u ON u.name = i.upstream
+          JOIN name d ON d.name = i.asset
+         WHERE i.what = 'edge' AND u.asset <> d.asset
+         GROUP BY 1, 2
+         ORDER BY 1, 2
+    LOOP
+        changed := changed + tracer.link(said.up, said.down, said.kind, said.origin);
+    END LOOP;
+
+    FOR scope IN
+        SELECT i.origin, k.kind
+          FROM unnest(items) AS i
+         CROSS JOIN LATERAL jsonb_array_elements_text(i.details -> 'kinds') AS k (kind)
+         WHERE i.what = 'import'
+    LOOP
+        WITH now_said AS MATERIALIZED (
+            SELECT DISTINCT tracer.canonical(i.upstream) AS upstream, tracer.canonical(i.asset) AS downstream
+              FROM unnest(items) AS i
+             WHERE i.what = 'edge' AND i.origin = scope.origin AND i.kind = scope.kind)
+        SELECT array_agg(e.upstream) AS up, array_agg(e.downstream) AS down
+          INTO gone
+          FROM (SELECT e.upstream, e.downstream
+                  FROM tracer.lineage_edges e
+                 WHERE e.source = scope.origin AND e.kind = scope.kind
+                EXCEPT SELECT s.upstream, s.downstream FROM now_said s) AS e;
+        IF gone.up IS NOT NULL THEN
+            changed := changed + tracer.unlink(gone.up, gone.down, scope.kind, scope.origin);
+        END IF;
+    END LOOP;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION tracer.take_edges(text, tracer.intake_row[]) IS 'Links the edges among these rows and unlinks what an import no longer names; returns how many edges are new, changed or gone. Not for users.';
+
+-- Assets that an import no longer names are marked; that they went is a change.
+CREATE FUNCTION tracer.take_gone(items tracer.intake_row[]) RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH scope AS (
+    SELECT i.origin, coalesce(i.at, clock_timestamp()) AS at FROM unnest(items) AS i WHERE i.what = 'import'
+), gone AS (
+    UPDATE tracer.asset a
+       SET tags = a.tags || jsonb_build_object('gone_since', s.at)
+      FROM scope s
+     WHERE a.tags ->> 'imported_by' = s.origin AND NOT a.tags ? 'gone_since'
+       AND a.name NOT IN (SELECT tracer.canonical(i.asset) FROM unnest(items) AS i WHERE i.what = 'asset')
+    RETURNING a.name, s.origin, s.at
+), noted AS (
+    INSERT INTO tracer.change (asset, kind, title, changed_at)
+    SELECT g.name, 'schema', format('%s is gone from %s', g.name, g.origin), g.at FROM gone g
+    RETURNING 1
+)
+SELECT count(*) FROM noted
+$$;
+COMMENT ON FUNCTION tracer.take_gone(tracer.intake_row[]) IS 'Marks the assets that an import among these rows named before and no longer does (tags gone_since), and writes a change for each; returns how many. Not for users.';
+
+CREATE FUNCTION tracer.incident_of(key text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    number bigint := substring(key FROM '^(?:tracer[-:/])?(\d{1,18})$')::bigint;
+BEGIN
+    IF number IS NULL AND to_regclass('tracer.thread') IS NOT NULL THEN
+        EXECUTE 'SELECT t.incident_id FROM tracer.thread t WHERE t.key = $1' INTO number USING key;
+    END IF;
+    RETURN number;
+END
+$$;
+COMMENT ON FUNCTION tracer.incident_of(text) IS 'The incident that another tool means by a key: its number, also with tracer- before it, or the key of the thread under which a channel files it. NULL for a key that says nothing to tracer.';
+
+-- What people did in other tools. Returns what could not be done, NULL if nothing.
+CREATE FUNCTION tracer.take_actions(items tracer.intake_row[]) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    i      tracer.intake_row;
+    number bigint;
+    over   boolean;
+    flaw   text;
+BEGIN
+    FOREACH i IN ARRAY items LOOP
+        CONTINUE WHEN i.what <> 'action';
+        BEGIN
+            number := tracer.live_incident(tracer.incident_of(i.dedup_key));
+            over := tracer.incident_is_resolved(number);
+            -- What another tool tells back of what it heard from us changes nothing.
+            CASE i.kind
+                WHEN 'acknowledge' THEN
+                    IF NOT over THEN PERFORM tracer.acknowledge(number, i.author); END IF;
+                WHEN 'resolve' THEN
+                    IF NOT over THEN PERFORM tracer.resolve(number, i.details ->> 'note', by => i.author); END IF;
+                WHEN 'reopen' THEN
+                    IF over THEN PERFORM tracer.reopen(number, i.author); END IF;
+                WHEN 'note' THEN
+                    PERFORM tracer.note(number, i.details ->> 'note', i.author);
+                WHEN 'wrong_root' THEN
+                    IF i.details ->> 'asset' <> '' THEN
+                        PERFORM tracer.confirm(number, i.details ->> 'asset', i.author);
+                    ELSE
+                        PERFORM tracer.note(number, coalesce(nullif(i.details ->> 'note', ''), 'The root cause is another one.'), i.author);
+                    END IF;
+                WHEN 'not_mine' THEN
+                    PERFORM tracer.note(number, coalesce(nullif(i.details ->> 'note', ''), 'Not ours.'), i.author);
+            END CASE;
+        EXCEPTION
+            WHEN transaction_rollback OR insufficient_resources OR operator_intervention OR lock_not_available THEN
+                RAISE;
+            WHEN OTHERS THEN
+                flaw := format('%s of %s by %s: %s', i.kind, coalesce(i.dedup_key, 'no incident'), i.author, sqlerrm);
+        END;
+    END LOOP;
+    RETURN flaw;
+END
+$$;
+COMMENT ON FUNCTION tracer.take_actions(tracer.intake_row[]) IS 'Does to incidents what people did to them elsewhere, in their name; returns what could not be done, NULL if all was. Not for users.';
+
+CREATE FUNCTION tracer.take_body(source text, body text, raw bytea, headers jsonb, flaw text,
+                                 OUT alerts bigint, OUT changes bigint, OUT edges bigint, OUT assets bigint, OUT quarantined bigint)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    how     record;
+    doc     jsonb;
+    fixed   record;
+    items   tracer.intake_row[];
+    kinds   text[];
+    problem text;
+    kept    bigint;
+BEGIN
+    alerts := 0; changes := 0; edges := 0; assets := 0; quarantined := 0;
+    source := coalesce(nullif(source, ''), 'generic');
+    headers := CASE jsonb_typeof(headers) WHEN 'object' THEN headers ELSE '{}' END;
+    SELECT s.function, s.owner, s.fields, f.format, coalesce(s.asset_labels, f.asset_labels) AS asset_labels,
+           coalesce(s.max_bytes, f.max_bytes) AS max_bytes, f.repeats, f.successes
+      INTO how
+      FROM (SELECT source AS name) AS n
+      LEFT JOIN tracer.source s ON s.name = n.name
+      LEFT JOIN tracer.source_formats() p ON p.format = coalesce(s.format, s.name, n.name)
+      JOIN tracer.source_formats() f ON f.format = CASE WHEN s.function IS NULL AND s.fields IS NULL THEN coalesce(p.format, 'generic') ELSE 'generic' END;
+
+    IF octet_length(body) > how.max_bytes THEN
+        problem := format('%s bytes are more than the %s that this source may send', octet_length(body), how.max_bytes);
+    ELSIF body !~ '\S' THEN
+        problem := 'the body is empty';
+    ELSE
+        BEGIN
+            BEGIN
+                doc := body::jsonb;
+            EXCEPTION WHEN data_exception THEN
+                fixed := tracer.repair_json(body);
+                doc := fixed.repaired::jsonb;
+                flaw := concat_ws(', ', flaw, fixed.repairs);
+            END;
+            IF how.function IS NOT NULL THEN
+                items := ARRAY(SELECT jsonb_populate_record(NULL::tracer.intake_row, '{"what": "alert"}' || r)
+                                 FROM tracer.call_registered(quote_ident(how.owner)::regrole, how.function, doc, headers) AS r);
+            ELSIF how.format = 'generic' THEN
+                items := tracer.read_generic(doc, how.fields);
+            ELSE
+                EXECUTE 'SELECT tracer.read_' || how.format || '($1, $2)' INTO items USING doc, headers;
+            END IF;
+            kinds := ARRAY(SELECT DISTINCT i.what FROM unnest(items) AS i);
+            IF cardinality(kinds) = 0 THEN
+                problem := format('not what %s sends', coalesce(how.function, how.format));
+            ELSIF NOT kinds <@ '{alert,success,change,edge,import,asset,action,nothing}' OR array_position(kinds, NULL) IS NOT NULL THEN
+                problem := format('its reader says what tracer does not know: %s', kinds);
+            END IF;
+        EXCEPTION
+            WHEN transaction_rollback OR insufficient_resources OR operator_intervention OR lock_not_available THEN
+                RAISE;
+            WHEN statement_too_complex THEN
+                problem := 'nested too deeply';
+            WHEN OTHERS THEN
+                problem := sqlerrm;
+        END;
+    END IF;
+
+    IF problem IS NOT NULL OR flaw <> '' THEN
+        kept := tracer.quarantine_body(source, concat_ws('; repaired: ', problem, nullif(flaw, '')),
+                                       coalesce(raw, convert_to(body, 'UTF8')), headers);
+        quarantined := 1;
+        IF problem IS NOT NULL THEN
+            items := ARRAY[tracer.unreadable(source, problem, body, kept)];
+            kinds := '{alert}';
+        ELSE
+            items := tracer.mark_repaired(items, flaw, kept);
+        END IF;
+    END IF;
+
+    IF kinds && '{alert,success}' THEN
+        alerts := tracer.take_alerts(source, items, how.asset_labels, how.repeats, how.successes);
+    END IF;
+    IF 'change' = ANY (kinds) THEN
+        changes := tracer.take_changes(source, items);
+    END IF;
+    IF kinds && '{asset,edge,import}' THEN
+        assets := tracer.take_assets(items);
+        edges := tracer.take_edges(source, items);
+        IF 'import' = ANY (kinds) THEN
+            changes := changes + tracer.take_gone(items);
+        END IF;
+    END IF;
+    IF 'action' = ANY (kinds) THEN
+        problem := tracer.take_actions(items);
+        IF problem IS NOT NULL THEN
+            PERFORM tracer.quarantine_body(source, problem, coalesce(raw, convert_to(body, 'UTF8')), headers);
+            quarantined := 1;
+        END IF;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION tracer.take_body(text, text, bytea, jsonb, text) IS 'What tracer.ingest() does with a body that is text; raw: its bytes, where they were another text; flaw: what was mended already. Not for users.';
+
+CREATE FUNCTION tracer.mark_repaired(items tracer.intake_row[], flaw text, quarantined bigint) RETURNS tracer.intake_row[]
+LANGUAGE sql IMMUTABLE
+AS $$
+SELECT array_agg(CASE WHEN (x.i).what = 'alert' THEN
+                     tracer.an_alert((x.i).title, (x.i).asset, (x.i).severity, (x.i).status, (x.i).dedup_key, (x.i).at, (x.i).description,
+                                     CASE jsonb_typeof((x.i).labels) WHEN 'object' THEN (x.i).labels ELSE '{}' END
+                                     || jsonb_build_object('repaired', flaw, 'quarantine_id', quarantined),
+                                     (x.i).url, (x.i).payload, (x.i).run_id)
+                 ELSE x.i END)
+  FROM (SELECT ROW(u.*)::tracer.intake_row AS i FROM unnest(items) AS u) AS x
+$$;
+COMMENT ON FUNCTION tracer.mark_repaired(tracer.intake_row[], text, bigint) IS 'The same rows, alerts with the labels repaired (what was mended) and quarantine_id (where the body is kept as it came). Not for users.';
+
+CREATE FUNCTION tracer.ingest(source text, body text, headers jsonb DEFAULT '{}',
+                              OUT alerts bigint, OUT changes bigint, OUT edges bigint, OUT assets bigint, OUT quarantined bigint)
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM tracer.take_body($1, $2, NULL, $3, NULL) $$;
+COMMENT ON FUNCTION tracer.ingest(text, text, jsonb) IS 'Takes what a tool sent, as it is, and returns how many alerts, changes, edges and assets are new or changed because of it, and how many bodies (0 or 1) went to tracer.quarantine. source is a row of tracer.source, the name of a format (tracer.source_formats), or any other name, which is read as generic; headers are those of the request, in lower case. A body that cannot be read is kept in quarantine and an alert raised all the same; the same event delivered twice is one alert; no body is an error.';
+
+CREATE FUNCTION tracer.ingest(source text, body bytea, headers jsonb DEFAULT '{}',
+                              OUT alerts bigint, OUT changes bigint, OUT edges bigint, OUT assets bigint, OUT quarantined bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    content text;
+    flaw    text;
+BEGIN
+    BEGIN
+        content := convert_from(body, 'UTF8');
+    EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+        content := tracer.repair_utf8(body);
+        flaw := 'not valid UTF-8';
+    END;
+    SELECT t.* INTO alerts, changes, edges, assets, quarantined
+      FROM tracer.take_body(source, content, body, headers, flaw) AS t;
+END
+$$;
+COMMENT ON FUNCTION tracer.ingest(text, bytea, jsonb) IS 'As tracer.ingest() of text, for a body that may not be valid UTF-8: what is none becomes a replacement character, and the body is kept as it came.';
