@@ -6,6 +6,11 @@
  * batch. Nobody waits for company: while one batch commits, the next gathers by
  * itself, so that a lone request is quick and a crowd shares its commits.
  *
+ * Bodies of one source go through one thread at a time, in the order in which
+ * they came: a resolve stays behind its firing, and two transactions never wait
+ * for each other over the same alerts, which tools like to send twice. Sources
+ * do not wait for each other: a large manifest holds up no alert.
+ *
  * A job is queued only while some thread is connected. The thread that loses
  * the last connection turns away all that is queued: a sender hears "try again"
  * at once, not after its own timeout.
@@ -28,10 +33,17 @@
 #define RECONNECT_MAX 5.0
 #define BATCH_BYTES (16 * 1024 * 1024)
 
+typedef struct Worker
+{
+	pthread_t	thread;
+	Job		  **jobs;			/* its batch */
+	int			n;				/* 0: idle */
+} Worker;
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work;
 static const Config *config;
-static pthread_t *threads;
+static Worker *workers;
 static Job *first;
 static Job **last = &first;
 static int	queued;
@@ -69,32 +81,51 @@ turn_away(void)
 	pthread_mutex_lock(&lock);
 }
 
+/* Whether another thread has bodies of that source under way. */
+static bool
+is_busy(const Worker *me, const char *source)
+{
+	for (long w = 0; w < config->connections; w++)
+		for (int i = 0; &workers[w] != me && i < workers[w].n; i++)
+			if (workers[w].jobs[i]->kind == JOB_INGEST && strcmp(workers[w].jobs[i]->source, source) == 0)
+				return true;
+	return false;
+}
+
 /*
  * The next batch: bodies as they came, or one page. A page reads more than a
  * body writes, and is not to hold up bodies in its transaction.
  */
-static int
-take(Job **jobs)
+static void
+take(Worker *me)
 {
-	int			n = 0;
 	size_t		bytes = 0;
+	Job		  **link = &first;
 
-	while (first && n < config->batch_limit)
+	while (*link && me->n < config->batch_limit)
 	{
-		Job		   *job = first;
+		Job		   *job = *link;
+		bool		fits = me->n == 0 || (job->kind == JOB_INGEST && bytes + job->body_len <= BATCH_BYTES);
 
-		if (n > 0 && (job->kind != JOB_INGEST || bytes + job->body_len > BATCH_BYTES))
+		if (job->kind == JOB_INGEST && !fits)
 			break;
+		if (!fits || (job->kind == JOB_INGEST && is_busy(me, job->source)))
+		{
+			link = &job->next;
+			continue;
+		}
 		bytes += job->body_len;
-		jobs[n++] = job;
-		first = job->next;
-		if (first == NULL)
-			last = &first;
+		me->jobs[me->n++] = job;
+		*link = job->next;
+		if (*link == NULL)
+			last = link;
 		queued--;
 		if (job->kind != JOB_INGEST)
 			break;
 	}
-	return n;
+	/* Another may take what is left. */
+	if (first && me->n > 0)
+		pthread_cond_signal(&work);
 }
 
 static void
@@ -160,20 +191,21 @@ tokens_are_due(void)
 }
 
 static void *
-worker(void *arg)
+work_on(void *arg)
 {
+	Worker	   *me = arg;
 	Database	db = {.timeout = config->database_timeout};
-	Job		  **jobs = xmalloc(sizeof *jobs * config->batch_limit);
 
-	(void) arg;
 	pthread_mutex_lock(&lock);
 	while (reconnect(&db))
 	{
 		while (db.conn && !(stopping && first == NULL))
 		{
-			int			n = take(jobs);
 			bool		refresh = tokens_are_due();
+			int			n;
 
+			take(me);
+			n = me->n;
 			if (n == 0 && !refresh)
 			{
 				wait_for_work(tokens_wanted ? REFRESH_AGAIN : REFRESH_TOKENS);
@@ -181,11 +213,15 @@ worker(void *arg)
 			}
 			pthread_mutex_unlock(&lock);
 			if (n > 0)
-				database_run(&db, jobs, n);
-			for (int i = 0; i < n; i++)
-				finish(jobs[i], jobs[i]->outcome);
+				database_run(&db, me->jobs, n);
 			if (db.conn && refresh)
 				database_load_tokens(&db);
+			pthread_mutex_lock(&lock);
+			/* Their sources are free before their senders know. */
+			me->n = 0;
+			pthread_mutex_unlock(&lock);
+			for (int i = 0; i < n; i++)
+				finish(me->jobs[i], me->jobs[i]->outcome);
 			pthread_mutex_lock(&lock);
 		}
 		if (--connected == 0)
@@ -196,10 +232,11 @@ worker(void *arg)
 		if (db.conn)
 			break;
 	}
+	/* Others may be waiting for the end of the queue, which has come. */
+	pthread_cond_broadcast(&work);
 	pthread_mutex_unlock(&lock);
 	if (db.conn)
 		database_close(&db);
-	free(jobs);
 	return NULL;
 }
 
@@ -213,9 +250,11 @@ pool_start(const Config *c)
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	pthread_cond_init(&work, &clock);
 	pthread_condattr_destroy(&clock);
-	threads = xmalloc(sizeof *threads * c->connections);
+	workers = xcalloc(sizeof *workers * c->connections);
 	for (long i = 0; i < c->connections; i++)
-		if (pthread_create(&threads[i], NULL, worker, NULL) != 0)
+		workers[i].jobs = xmalloc(sizeof(Job *) * c->batch_limit);
+	for (long i = 0; i < c->connections; i++)
+		if (pthread_create(&workers[i].thread, NULL, work_on, &workers[i]) != 0)
 		{
 			log_line("cannot start a thread");
 			abort();
@@ -281,7 +320,9 @@ pool_stop(void)
 	pthread_cond_broadcast(&work);
 	pthread_mutex_unlock(&lock);
 	for (long i = 0; i < config->connections; i++)
-		pthread_join(threads[i], NULL);
-	free(threads);
+		pthread_join(workers[i].thread, NULL);
+	for (long i = 0; i < config->connections; i++)
+		free(workers[i].jobs);
+	free(workers);
 	pthread_cond_destroy(&work);
 }
