@@ -17,7 +17,7 @@ my $node = new_node('main', 'fsync = on');
 my $db = 'tracing';
 
 gateway_database($node, $db);
-my $token = token($node, $db, 'prometheus');
+my $token = token($node, $db, 'anything');
 my $g = start_gateway($node, $db, database_timeout => 3, batch_limit => 32, retry_after => 7);
 ok(wait_until(sub { (http($g, 'GET', '/readyz'))[0] == 200 }), 'ready');
 
@@ -37,7 +37,7 @@ sub crowd
 		$b = $body->($next);
 		$client{$s} = { n => $next++, in => '' };
 		local $SIG{PIPE} = 'IGNORE';
-		syswrite($s, "POST /ingest/prometheus HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Length: " . length($b) . "\r\n\r\n$b");
+		syswrite($s, "POST /ingest/anything HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Length: " . length($b) . "\r\n\r\n$b");
 	};
 	my $connect = sub {
 		my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $g->{port}, Timeout => 5) or return;
@@ -135,18 +135,18 @@ cmp_ok(scalar(grep { $_ == 503 } values %$all), '>', 0, 'others were told to try
 is(scalar(grep { $_ != 200 && $_ != 503 } values %$all), 0, 'and nobody heard anything else');
 
 ok(wait_until(sub { (http($g, 'GET', '/readyz'))[0] == 200 }), 'it found its database again');
-my ($status, $content, $headers) = http($g, 'POST', '/ingest/prometheus', token => $token, body => '{"title": "again"}');
+my ($status, $content, $headers) = http($g, 'POST', '/ingest/anything', token => $token, body => '{"title": "again"}');
 is($status, 200, 'and takes alerts');
 
 # ---- away, from the start
 $node->stop;
 ok(wait_until(sub { (http($g, 'GET', '/readyz'))[0] == 503 }), 'not ready without a database');
 is((http($g, 'GET', '/healthz'))[0], 200, 'but alive');
-($status, $content, $headers) = http($g, 'POST', '/ingest/prometheus', token => $token, body => '{"title": "away"}');
+($status, $content, $headers) = http($g, 'POST', '/ingest/anything', token => $token, body => '{"title": "away"}');
 is("$status $headers->{'retry-after'}", '503 7', 'come back later, and when');
-is((http($g, 'POST', '/ingest/prometheus', token => 'x' x 32, body => '1'))[0], 401, 'a stranger is a stranger all the same');
+is((http($g, 'POST', '/ingest/anything', token => 'x' x 32, body => '1'))[0], 401, 'a stranger is a stranger all the same');
 my $early = start_gateway($node, $db);
-($status) = http($early, 'POST', '/ingest/prometheus', token => $token, body => '1');
+($status) = http($early, 'POST', '/ingest/anything', token => $token, body => '1');
 is($status, 503, 'one that never saw its database does not know strangers yet');
 $node->start;
 ok(wait_until(sub { (http($early, 'GET', '/readyz'))[0] == 200 }), 'until it does');
@@ -157,7 +157,7 @@ ok(wait_until(sub { (http($g, 'GET', '/readyz'))[0] == 200 }), 'back');
 my $lock = client($node, $db, 'lock', 'BEGIN; LOCK TABLE tracer.alert IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(5); COMMIT;');
 ok($node->poll_query_until($db, q(SELECT count(*) > 0 FROM pg_locks WHERE relation = 'tracer.alert'::regclass AND mode = 'AccessExclusiveLock' AND granted)), 'the table is locked');
 my $t0 = time();
-is((http($g, 'POST', '/ingest/prometheus', token => $token, body => '{"title": "locked out"}'))[0], 503, 'what takes too long is given up');
+is((http($g, 'POST', '/ingest/anything', token => $token, body => '{"title": "locked out"}'))[0], 503, 'what takes too long is given up');
 cmp_ok(time() - $t0, '<', 10, 'in time');
 finish_client($lock);
 is(alert_count($node, $db, q(title = 'locked out')), '0', 'and not stored after all');
@@ -177,8 +177,8 @@ ok(wait_until(sub { (http($brisk, 'GET', '/readyz'))[0] == 200 }), 'one with sho
 my %slow = (
 	'sends nothing' => [''],
 	'sends half a request line' => ['POST /ing'],
-	'drips headers' => [ "POST /ingest/prometheus HTTP/1.1\r\nHost: x\r\n", ("X-A: b\r\n") x 100 ],
-	'drips a body' => [ "POST /ingest/prometheus HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Length: 1000\r\n\r\n", ('x') x 100 ],
+	'drips headers' => [ "POST /ingest/anything HTTP/1.1\r\nHost: x\r\n", ("X-A: b\r\n") x 100 ],
+	'drips a body' => [ "POST /ingest/anything HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Length: 1000\r\n\r\n", ('x') x 100 ],
 	'goes idle' => ["GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"],
 	'drips a second request' => [ "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", split //, 'G' . 'E' x 100 ]);
 my (%socket, %since, %open);
@@ -203,7 +203,7 @@ while (%open && time() < $last)
 }
 ok(!$open{$_} && $since{$_} < 12, "a client that $_ is closed") foreach sort keys %slow;
 
-is((http($brisk, 'POST', '/ingest/prometheus', token => $token, body => '{"title": "brisk"}'))[0], 200, 'and others are served');
+is((http($brisk, 'POST', '/ingest/anything', token => $token, body => '{"title": "brisk"}'))[0], 200, 'and others are served');
 like((http($brisk, 'GET', '/metrics'))[1], qr/^tracer_gateway_slow_clients_total [3-9]$/m, 'they are counted');
 is(stop_gateway($brisk), 0, 'it ends cleanly');
 

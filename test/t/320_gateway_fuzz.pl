@@ -19,7 +19,7 @@ my $seconds = $ENV{TRACER_SECONDS} || 12;
 my $seed = $ENV{TRACER_SEED} || time() & 0xffff;
 
 gateway_database($node, $db);
-my $token = token($node, $db, 'prometheus');
+my $token = token($node, $db, 'anything');
 my $secrets = PostgreSQL::Test::Utils::tempdir();
 append_to_file("$secrets/$_", "secret\n") foreach qw(github slack pagerduty);
 my $g = start_gateway($node, $db, secrets => $secrets, receive_timeout => 2, body_limit => '64kB');
@@ -33,9 +33,9 @@ my $json = '{"routing_key": "' . $token . '", "event_action": "trigger", "title"
 my @body = ('', '{', '[', '"', $json, '[' x 5000, '{"a":' x 2000, '{"routing_key"', '{"routing_key":', '{"routing_key":"', '{"routing_key":"\\',
 	'payload=%7B%22title%22%3A1%7D', 'payload=%', 'payload=%4', 'payload', "\0\0\0", "\xff" x 100, 'x' x 70000,
 	Compress::Zlib::memGzip($json), Compress::Zlib::memGzip('x' x 5000000), substr(Compress::Zlib::memGzip($json), 0, 20), "\x1f\x8b\x08" . "\xff" x 40);
-my @path = ('/ingest/prometheus', '/ingest/github', '/ingest/', '/ingest/%00', '/ingest/%ff%fe', '/api/v2/alerts', '/api/v1/lineage', '/v2/enqueue',
+my @path = ('/ingest/anything', '/ingest/github', '/ingest/', '/ingest/%00', '/ingest/%ff%fe', '/api/v2/alerts', '/api/v1/lineage', '/v2/enqueue',
 	'/v2/change/enqueue', '/v2/alert_events/http/' . $token, '/v3/pagerduty', '/slack/actions', '/healthz', '/readyz', '/metrics', '/',
-	"/t/$token/ingest/prometheus", '/t/', '/t//', '/t/x', "/t/$token", "/t/$token/t/$token/metrics", '/incidents/1', '/incidents/1?until=1&signature=00',
+	"/t/$token/ingest/anything", '/t/', '/t//', '/t/x', "/t/$token", "/t/$token/t/$token/metrics", '/incidents/1', '/incidents/1?until=1&signature=00',
 	'/incidents/999999999999999999?until=999999999999999999&signature=' . 'f' x 64, '/incidents/-1?until=&signature', '/../../etc/passwd', '*', 'http://x/metrics', '/' . 'a' x 5000);
 my @header = ("Authorization: Bearer $token", 'Authorization: Bearer', 'Authorization: Basic ' . 'QUFB' x 200, 'Authorization: Basic !', 'Authorization: ' . 'a' x 64,
 	'Content-Encoding: gzip', 'Content-Encoding: identity', 'Content-Encoding: br', 'Expect: 100-continue', 'Connection: close', 'Connection: upgrade',
@@ -78,7 +78,7 @@ while (time() < $end)
 		$requests++;
 		$status{$1}++ while defined $answer && $answer =~ m{^HTTP/1\.[01] (\d+)}mg;
 	}
-	my ($s) = http($g, 'POST', '/ingest/prometheus', token => $token, body => qq({"title": "neighbour $requests"}));
+	my ($s) = http($g, 'POST', '/ingest/anything', token => $token, body => qq({"title": "neighbour $requests"}));
 	if ($s == 200) { $neighbours++; } else { $fell = "status $s after $requests requests, seed $seed"; last; }
 }
 note("$requests requests, " . join(', ', map { "$status{$_} of status $_" } sort keys %status));
