@@ -20,8 +20,7 @@ DECLARE
     item    tracer.intake_row;
 BEGIN
     IF part IS NOT NULL THEN
-        name := coalesce(content ->> 'pipelineName', content ->> 'taskName', content -> 'testSuite' ->> 'name', content -> 'testCase' ->> 'name', content -> 'service' ->> 'id',
-                         content -> 'repository' ->> 'id', content -> 'environment' ->> 'id', subject ->> 'id');
+        name := coalesce(content ->> 'pipelineName', content ->> 'taskName', content -> 'testSuite' ->> 'name', content -> 'testCase' ->> 'name', subject ->> 'id');
         IF part[1] = 'incident' THEN
             RETURN ARRAY[tracer.an_alert(
                 title => coalesce(content ->> 'description', 'Incident ' || (subject ->> 'id')), asset => coalesce(content -> 'service' ->> 'id', content -> 'environment' ->> 'id'),
@@ -72,6 +71,9 @@ BEGIN
     IF headers ? 'ce-type' THEN
         RETURN tracer.read_cloudevent(jsonb_build_object('type', headers -> 'ce-type', 'source', headers -> 'ce-source', 'id', headers -> 'ce-id',
                                                          'subject', headers -> 'ce-subject', 'time', headers -> 'ce-time', 'data', body));
+    END IF;
+    IF body -> 'context' ->> 'type' LIKE 'dev.cdevents.%' THEN
+        RETURN tracer.read_cloudevent(jsonb_build_object('type', body -> 'context' -> 'type', 'data', body));
     END IF;
     FOR event IN SELECT e FROM tracer.elements(body) AS e WHERE e ? 'type' AND (e ? 'specversion' OR e ? 'source') LOOP
         items := items || tracer.read_cloudevent(event || CASE WHEN event ? 'data_base64'

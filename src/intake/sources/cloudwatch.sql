@@ -16,7 +16,7 @@ END
 $$;
 COMMENT ON FUNCTION tracer.as_json(text) IS 'A text as jsonb; NULL where it is none.';
 
-CREATE FUNCTION tracer.read_cloudwatch(body jsonb, headers jsonb) RETURNS tracer.intake_row[]
+CREATE FUNCTION tracer.read_alarm(body jsonb) RETURNS tracer.intake_row[]
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
@@ -68,6 +68,21 @@ BEGIN
                      payload     => alarm)
                ELSE tracer.nothing('State ' || state) END
          WHERE alarm ? 'AlarmName' AND state <> '');
+END
+$$;
+COMMENT ON FUNCTION tracer.read_alarm(jsonb) IS 'Part of the reader of the format cloudwatch: one message.';
+
+CREATE FUNCTION tracer.read_cloudwatch(body jsonb, headers jsonb) RETURNS tracer.intake_row[]
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    message jsonb;
+    items   tracer.intake_row[] := '{}';
+BEGIN
+    FOR message IN SELECT coalesce(m -> 'Sns', m) FROM tracer.elements(coalesce(body -> 'Records', body)) AS m LOOP
+        items := items || tracer.read_alarm(message);
+    END LOOP;
+    RETURN items;
 END
 $$;
 COMMENT ON FUNCTION tracer.read_cloudwatch(jsonb, jsonb) IS 'Reader of the format cloudwatch: alarms (ALARM and OK; INSUFFICIENT_DATA says nothing) in SNS notifications, raw, or as EventBridge events; other SNS messages become alerts as they are.';

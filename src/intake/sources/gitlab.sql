@@ -32,7 +32,7 @@ BEGIN
                    ARRAY[tracer.a_change(
                        title => concat_ws(' ', 'Deployment of', body ->> 'ref', 'to', body ->> 'environment') || coalesce(': ' || (body ->> 'commit_title'), ''), asset => repo, kind => 'deploy',
                        author => body -> 'user' ->> 'name', at => tracer.time_of(body ->> 'status_changed_at'), url => body ->> 'deployable_url',
-                       dedup_key => 'deployment:' || (body ->> 'deployment_id'), payload => body)] ELSE '{}' END
+                       dedup_key => 'deployment:' || coalesce(body ->> 'deployment_id', body ->> 'deployable_id'), payload => body)] ELSE '{}' END
             || tracer.ci_outcome(
                    body ->> 'status', format('Deployment to %s', body ->> 'environment'), repo, format('deployment:%s:%s', repo, body ->> 'environment'),
                    tracer.time_of(body ->> 'status_changed_at'), body ->> 'deployable_url', true, NULL,
