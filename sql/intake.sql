@@ -68,7 +68,7 @@ SELECT * FROM pg_temp.sent('datadog', '{"id": "1", "key": "abc", "transition": "
 SELECT * FROM pg_temp.sent('cloudwatch', :'body');
 \set path :abs_srcdir '/test/data/intake/cloudwatch/multiple_metrics.json'
 \set body `cat :'path'`
-SELECT * FROM pg_temp.sent('cloudwatch', :'body');
+SELECT * FROM pg_temp.sent('cloudwatch', replace(:'body', 'alarm:EXAMPLE', 'alarm:MULTIPLE'));
 SELECT * FROM pg_temp.sent('cloudwatch', '{"AlarmName": "late", "NewStateValue": "OK", "StateChangeTime": "2024-01-01T00:00:00.000+0000", "AlarmArn": "arn:late", "Trigger": {"Dimensions": []}}');
 SELECT * FROM pg_temp.sent('cloudwatch', '{"AlarmName": "late", "NewStateValue": "INSUFFICIENT_DATA", "AlarmArn": "arn:late"}');
 SELECT * FROM pg_temp.sent('cloudwatch', '{"Type": "SubscriptionConfirmation", "MessageId": "m1", "Token": "t", "TopicArn": "arn:aws:sns:us-west-2:1:alarms", "Message": "You have chosen to subscribe", "SubscribeURL": "https://sns/?Action=ConfirmSubscription", "Timestamp": "2024-01-01T00:00:00.000Z"}');
@@ -123,6 +123,7 @@ SELECT * FROM pg_temp.sent('github', :'body', '{"x-github-event": "push"}');
 \set path :abs_srcdir '/test/data/intake/github/pull_request_closed.json'
 \set body `cat :'path'`
 SELECT * FROM pg_temp.sent('github', :'body', '{"x-github-event": "pull_request"}');
+SELECT * FROM pg_temp.sent('github', jsonb_set(jsonb_set(:'body', '{pull_request,merged}', 'true'), '{pull_request,merged_at}', '"2019-05-15T15:20:40Z"')::text);
 \set path :abs_srcdir '/test/data/intake/github/deployment.json'
 \set body `cat :'path'`
 SELECT * FROM pg_temp.sent('github', :'body', '{"x-github-event": "deployment"}');
@@ -216,6 +217,7 @@ SELECT * FROM pg_temp.sent('alertmanager', 'not json at all');
 SELECT * FROM pg_temp.sent('alertmanager', '{"title": "Disk full", "alerts": [{"labels"');
 SELECT * FROM pg_temp.sent('alertmanager', '{"commits": [], "ref": "refs/heads/main"}');
 SELECT * FROM pg_temp.sent('alertmanager', repeat('[', 10000) || repeat(']', 10000));
+SELECT * FROM pg_temp.sent('alertmanager', repeat('[', 500000) || repeat(']', 500000));
 SELECT * FROM pg_temp.sent('nagios', '[' || repeat('{"a":', 10000));
 SELECT * FROM pg_temp.sent('alertmanager', NULL);
 SELECT * FROM pg_temp.sent(NULL, 'x');

@@ -56,69 +56,67 @@ AS $$
 SELECT tracer.an_alert(
          title       => coalesce('Unreadable: ' || s.title, format('Unreadable body from %s', unreadable.source)),
          severity    => 'error',
-         dedup_key   => 'unreadable:' || coalesce(s.title, regexp_replace(unreadable.reason, '\d+', '', 'g')),
+         dedup_key   => 'unreadable:' || coalesce(s.title, regexp_replace(split_part(unreadable.reason, ': ', 1), '\d+', '', 'g')),
          description => unreadable.reason || E'\n\n' || left(unreadable.body, 1000),
          labels      => jsonb_build_object('quarantine_id', unreadable.quarantined))
   FROM (SELECT (regexp_match(left(unreadable.body, 100000), '"(?:title|summary|alertname|alert_name|subject|message|name)"\s*:\s*"([^"\\]{3,200})'))[1] AS title) AS s
 $$;
 COMMENT ON FUNCTION tracer.unreadable(text, text, text, bigint) IS 'The alert that stands for a body that could not be read: with what looks like its title, and where it is kept. Not for users.';
 
--- Alerts and successes: what is new among them becomes rows of tracer.alert.
-CREATE FUNCTION tracer.take_alerts(source text, items tracer.intake_row[], asset_labels text[], repeats boolean, successes boolean) RETURNS bigint
+-- Alerts: what is new among them becomes rows of tracer.alert. One after the
+-- other, as most bodies hold one, and an event without a time is told apart by
+-- what came before it.
+CREATE FUNCTION tracer.take_alerts(source text, items tracer.intake_row[], asset_labels text[], repeats boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
-    arrived CONSTANT timestamptz := clock_timestamp();
-    taken   bigint;
+    i        tracer.intake_row;
+    label    text;
+    place    text;
+    standing tracer.status;
+    event    uuid;
+    said     text;
+    first    boolean;
+    taken    bigint := 0;
 BEGIN
-    IF successes THEN
-        items := items || tracer.settle_successes(take_alerts.source, items);
-    END IF;
-
-    WITH said AS MATERIALIZED (
-        SELECT i.n, i.title, i.dedup_key, i.description, i.labels, i.url, i.payload, i.run_id,
-               coalesce((SELECT i.labels ->> l.label
-                           FROM unnest(asset_labels) WITH ORDINALITY AS l (label, n)
-                          WHERE i.labels ->> l.label <> ''
-                          ORDER BY l.n LIMIT 1), nullif(i.asset, '')) AS asset,
-               coalesce(tracer.severity_of(i.severity), 'error') AS severity,
-               CASE WHEN i.status = 'resolved' THEN 'resolved' ELSE 'firing' END::tracer.status AS status,
-               CASE WHEN isfinite(i.at) THEN i.at END AS at
-          FROM unnest(items) WITH ORDINALITY AS i (what, asset, title, severity, status, dedup_key, at, description, labels, url,
-                                                   payload, run_id, kind, author, upstream, origin, details, n)
-         WHERE i.what = 'alert'
-    ), event AS MATERIALIZED (
-        -- A time says which event it is. Without one, what the tool said last
-        -- under the key decides, and the same once more counts after a while.
-        SELECT s.*,
-               md5(concat_ws(E'\x1f', take_alerts.source, coalesce(s.dedup_key, s.title), s.asset,
-                             CASE WHEN s.at IS NULL THEN 'n' || count(*) OVER (PARTITION BY s.at IS NULL, s.dedup_key, s.asset ORDER BY s.n)
-                                  ELSE s.status || ' ' || extract(epoch FROM s.at) END))::uuid AS event_id,
-               CASE WHEN s.at IS NULL THEN md5(concat_ws(E'\x1f', s.status, s.severity, s.title, s.description)) END AS state
-          FROM said s
-    ), fresh AS (
+    FOREACH i IN ARRAY items LOOP
+        CONTINUE WHEN i.what <> 'alert';
+        place := NULL;
+        IF i.labels IS NOT NULL AND asset_labels IS NOT NULL THEN
+            FOREACH label IN ARRAY asset_labels LOOP
+                place := nullif(i.labels ->> label, '');
+                EXIT WHEN place IS NOT NULL;
+            END LOOP;
+        END IF;
+        place := coalesce(place, nullif(i.asset, ''));
+        standing := CASE WHEN i.status = 'resolved' THEN 'resolved' ELSE 'firing' END;
+        IF i.at IS NULL OR NOT isfinite(i.at) THEN
+            -- The same once more counts after a while; anything else always does.
+            i.at := NULL;
+            event := md5(concat_ws(E'\x1f', source, coalesce(i.dedup_key, i.title), place))::uuid;
+            said := md5(concat_ws(E'\x1f', standing, i.severity, i.title, i.description));
+        ELSE
+            event := md5(concat_ws(E'\x1f', source, coalesce(i.dedup_key, i.title), place, standing, extract(epoch FROM i.at)))::uuid;
+            said := NULL;
+        END IF;
         INSERT INTO tracer.intake_event AS e (event_id, state, seen_at)
-        SELECT DISTINCT ON (v.event_id) v.event_id, v.state, arrived
-          FROM event v
-         ORDER BY v.event_id, v.n
+        VALUES (event, said, clock_timestamp())
         ON CONFLICT (event_id) DO UPDATE SET state = excluded.state, seen_at = excluded.seen_at
-         WHERE CASE WHEN excluded.state IS NULL THEN repeats AND e.seen_at < arrived - tracer.sign_of_life(take_alerts.source)
-                    ELSE e.state IS DISTINCT FROM excluded.state OR e.seen_at < arrived - interval '5 minutes' END
-        RETURNING e.event_id, xmax = 0 AS first
-    )
-    INSERT INTO tracer.alert (asset, title, severity, status, source, dedup_key, fired_at, description, labels, url, payload, run_id)
-    SELECT v.asset, coalesce(nullif(v.title, ''), 'Alert without a title'), v.severity, v.status, take_alerts.source, v.dedup_key,
-           CASE WHEN v.at IS NOT NULL AND (f.first OR v.status = 'resolved') THEN v.at ELSE arrived + v.n * interval '1 microsecond' END,
-           v.description, v.labels, v.url, v.payload, v.run_id
-      FROM (SELECT DISTINCT ON (v.event_id) v.* FROM event v ORDER BY v.event_id, v.n) AS v
-      JOIN fresh f USING (event_id)
-     ORDER BY v.n;
-    GET DIAGNOSTICS taken = ROW_COUNT;
+         WHERE CASE WHEN said IS NULL THEN repeats AND standing = 'firing' AND e.seen_at < excluded.seen_at - tracer.sign_of_life(source)
+                    ELSE e.state IS DISTINCT FROM said OR e.seen_at < excluded.seen_at - interval '5 minutes' END
+        RETURNING xmax = 0 INTO first;
+        CONTINUE WHEN NOT FOUND;
+        INSERT INTO tracer.alert (asset, title, severity, status, source, dedup_key, fired_at, description, labels, url, payload, run_id)
+        VALUES (place, coalesce(nullif(i.title, ''), 'Alert without a title'), coalesce(tracer.severity_of(i.severity), 'error'), standing, source, i.dedup_key,
+                CASE WHEN first THEN coalesce(i.at, clock_timestamp()) ELSE clock_timestamp() END,
+                i.description, i.labels, i.url, i.payload, i.run_id);
+        taken := taken + 1;
+    END LOOP;
     RETURN taken;
 END
 $$;
-COMMENT ON FUNCTION tracer.take_alerts(text, tracer.intake_row[], text[], boolean, boolean) IS 'Writes the alerts among these rows that are new, and returns how many. Not for users.';
+COMMENT ON FUNCTION tracer.take_alerts(text, tracer.intake_row[], text[], boolean) IS 'Writes the alerts among these rows that are new, and returns how many. Not for users.';
 
 CREATE FUNCTION tracer.sign_of_life(source text) RETURNS interval
 LANGUAGE sql STABLE
@@ -136,9 +134,10 @@ DECLARE
     resolves tracer.intake_row[];
 BEGIN
     WITH said AS MATERIALIZED (
-        SELECT i.what, i.asset, i.title, i.status, i.dedup_key, coalesce(i.at, clock_timestamp()) AS at, i.run_id,
+        SELECT i.n, i.what, i.asset, i.title, i.status, i.dedup_key, coalesce(i.at, clock_timestamp()) AS at, i.run_id,
                md5(settle_successes.source || E'\x1f' || i.dedup_key)::uuid AS check_id
-          FROM unnest(items) AS i
+          FROM unnest(items) WITH ORDINALITY AS i (what, asset, title, severity, status, dedup_key, at, description, labels, url,
+                                                   payload, run_id, kind, author, upstream, origin, details, n)
          WHERE i.what IN ('alert', 'success') AND i.dedup_key IS NOT NULL
     ), noted AS (
         INSERT INTO tracer.intake_check AS c (check_id, fired, succeeded_at)
@@ -150,8 +149,8 @@ BEGIN
            SET fired = c.fired OR excluded.fired, succeeded_at = greatest(c.succeeded_at, excluded.succeeded_at)
         RETURNING c.check_id, c.fired, c.succeeded_at
     )
-    SELECT array_agg(r.item) INTO resolves
-      FROM (SELECT tracer.an_alert(s.title, s.asset, 'info', 'resolved', s.dedup_key, s.at, run_id => s.run_id) AS item
+    SELECT array_agg(r.item ORDER BY r.n) INTO resolves
+      FROM (SELECT s.n, tracer.an_alert(s.title, s.asset, 'info', 'resolved', s.dedup_key, s.at, run_id => s.run_id) AS item
               FROM said s
               JOIN noted c USING (check_id)
              WHERE s.what = 'success'
@@ -160,7 +159,7 @@ BEGIN
                                           AND hashtextextended(k.source, 0) = hashtextextended(settle_successes.source, 0)
                                           AND k.dedup_key = s.dedup_key AND k.source = settle_successes.source))
             UNION ALL
-            SELECT tracer.an_alert('Succeeded since', s.asset, 'info', 'resolved', s.dedup_key, c.succeeded_at)
+            SELECT s.n, tracer.an_alert('Succeeded since', s.asset, 'info', 'resolved', s.dedup_key, c.succeeded_at)
               FROM said s
               JOIN noted c USING (check_id)
              WHERE s.what = 'alert' AND s.status IS DISTINCT FROM 'resolved' AND c.succeeded_at >= s.at) AS r;
@@ -401,11 +400,12 @@ COMMENT ON FUNCTION tracer.take_actions(tracer.intake_row[]) IS 'Does to inciden
 CREATE FUNCTION tracer.take_body(source text, body text, raw bytea, headers jsonb, flaw text,
                                  OUT alerts bigint, OUT changes bigint, OUT edges bigint, OUT assets bigint, OUT quarantined bigint)
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
+    own     tracer.source;
     how     record;
+    limited bigint;
     doc     jsonb;
     fixed   record;
     items   tracer.intake_row[];
@@ -415,17 +415,17 @@ DECLARE
 BEGIN
     alerts := 0; changes := 0; edges := 0; assets := 0; quarantined := 0;
     source := coalesce(nullif(source, ''), 'generic');
+    body := coalesce(body, '');
     headers := CASE jsonb_typeof(headers) WHEN 'object' THEN headers ELSE '{}' END;
-    SELECT s.function, s.owner, s.fields, f.format, coalesce(s.asset_labels, f.asset_labels) AS asset_labels,
-           coalesce(s.max_bytes, f.max_bytes) AS max_bytes, f.repeats, f.successes
-      INTO how
-      FROM (SELECT source AS name) AS n
-      LEFT JOIN tracer.source s ON s.name = n.name
-      LEFT JOIN tracer.source_formats() p ON p.format = coalesce(s.format, s.name, n.name)
-      JOIN tracer.source_formats() f ON f.format = CASE WHEN s.function IS NULL AND s.fields IS NULL THEN coalesce(p.format, 'generic') ELSE 'generic' END;
+    SELECT s.* INTO own FROM tracer.source s WHERE s.name = source;
+    SELECT f.* INTO how FROM tracer.source_formats() f WHERE f.format = coalesce(own.format, source);
+    IF own.function IS NOT NULL OR own.fields IS NOT NULL OR how.format IS NULL THEN
+        SELECT f.* INTO how FROM tracer.source_formats() f WHERE f.format = 'generic';
+    END IF;
+    limited := coalesce(own.max_bytes, how.max_bytes);
 
-    IF octet_length(body) > how.max_bytes THEN
-        problem := format('%s bytes are more than the %s that this source may send', octet_length(body), how.max_bytes);
+    IF octet_length(body) > limited THEN
+        problem := format('%s bytes are more than the %s that this source may send', octet_length(body), limited);
     ELSIF body !~ '\S' THEN
         problem := 'the body is empty';
     ELSE
@@ -437,17 +437,17 @@ BEGIN
                 doc := fixed.repaired::jsonb;
                 flaw := concat_ws(', ', flaw, fixed.repairs);
             END;
-            IF how.function IS NOT NULL THEN
+            IF own.function IS NOT NULL THEN
                 items := ARRAY(SELECT jsonb_populate_record(NULL::tracer.intake_row, '{"what": "alert"}' || r)
-                                 FROM tracer.call_registered(quote_ident(how.owner)::regrole, how.function, doc, headers) AS r);
+                                 FROM tracer.call_registered(quote_ident(own.owner)::regrole, own.function, doc, headers) AS r);
             ELSIF how.format = 'generic' THEN
-                items := tracer.read_generic(doc, how.fields);
+                items := tracer.read_generic(doc, own.fields);
             ELSE
                 EXECUTE 'SELECT tracer.read_' || how.format || '($1, $2)' INTO items USING doc, headers;
             END IF;
             kinds := ARRAY(SELECT DISTINCT i.what FROM unnest(items) AS i);
             IF cardinality(kinds) = 0 THEN
-                problem := format('not what %s sends', coalesce(how.function, how.format));
+                problem := format('not what %s sends', coalesce(own.function, how.format));
             ELSIF NOT kinds <@ '{alert,success,change,edge,import,asset,action,nothing}' OR array_position(kinds, NULL) IS NOT NULL THEN
                 problem := format('its reader says what tracer does not know: %s', kinds);
             END IF;
@@ -457,7 +457,8 @@ BEGIN
             WHEN statement_too_complex THEN
                 problem := 'nested too deeply';
             WHEN OTHERS THEN
-                problem := sqlerrm;
+                GET STACKED DIAGNOSTICS problem = PG_EXCEPTION_DETAIL;
+                problem := left(concat_ws(': ', sqlerrm, nullif(problem, '')), 300);
         END;
     END IF;
 
@@ -474,7 +475,8 @@ BEGIN
     END IF;
 
     IF kinds && '{alert,success}' THEN
-        alerts := tracer.take_alerts(source, items, how.asset_labels, how.repeats, how.successes);
+        alerts := tracer.take_alerts(source, CASE WHEN how.successes THEN items || tracer.settle_successes(source, items) ELSE items END,
+                                     coalesce(own.asset_labels, how.asset_labels), how.repeats);
     END IF;
     IF 'change' = ANY (kinds) THEN
         changes := tracer.take_changes(source, items);
@@ -512,15 +514,22 @@ COMMENT ON FUNCTION tracer.mark_repaired(tracer.intake_row[], text, bigint) IS '
 
 CREATE FUNCTION tracer.ingest(source text, body text, headers jsonb DEFAULT '{}',
                               OUT alerts bigint, OUT changes bigint, OUT edges bigint, OUT assets bigint, OUT quarantined bigint)
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM tracer.take_body($1, $2, NULL, $3, NULL) $$;
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    SELECT t.* INTO alerts, changes, edges, assets, quarantined
+      FROM tracer.take_body(source, body, NULL, headers, NULL) AS t;
+END
+$$;
 COMMENT ON FUNCTION tracer.ingest(text, text, jsonb) IS 'Takes what a tool sent, as it is, and returns how many alerts, changes, edges and assets are new or changed because of it, and how many bodies (0 or 1) went to tracer.quarantine. source is a row of tracer.source, the name of a format (tracer.source_formats), or any other name, which is read as generic; headers are those of the request, in lower case. A body that cannot be read is kept in quarantine and an alert raised all the same; the same event delivered twice is one alert; no body is an error.';
 
 CREATE FUNCTION tracer.ingest(source text, body bytea, headers jsonb DEFAULT '{}',
                               OUT alerts bigint, OUT changes bigint, OUT edges bigint, OUT assets bigint, OUT quarantined bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     content text;

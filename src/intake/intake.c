@@ -39,14 +39,11 @@ tracer_repair_json(PG_FUNCTION_ARGS)
 		unsigned	bit;
 		const char *words;
 	}			names[] = {
-		{REPAIR_MARK, "byte order mark"},
-		{REPAIR_FORM, "form encoding"},
 		{REPAIR_COMMA, "trailing comma"},
 		{REPAIR_CONTROL, "control character in a string"},
 		{REPAIR_ESCAPE, "unknown escape"},
 		{REPAIR_UNICODE, "character that is none"},
 		{REPAIR_NUMBER, "number that is none"},
-		{REPAIR_SEQUENCE, "several documents"},
 	};
 	text	   *in = PG_GETARG_TEXT_PP(0);
 	size_t		n = VARSIZE_ANY_EXHDR(in);

@@ -55,7 +55,7 @@ CREATE TABLE tracer.intake_event (
 );
 SELECT pg_catalog.pg_extension_config_dump('tracer.intake_event', '');
 COMMENT ON TABLE tracer.intake_event IS 'Events that tracer.ingest() has taken, so that one delivered twice is one alert. Old rows may be deleted.';
-COMMENT ON COLUMN tracer.intake_event.event_id IS 'Digest of source, key, asset, kind and, where the tool says it, time.';
+COMMENT ON COLUMN tracer.intake_event.event_id IS 'Digest of source, key, asset and, where the tool says it, status and time.';
 COMMENT ON COLUMN tracer.intake_event.state IS 'Where the tool says no time: digest of what it said last under this key; NULL: it says the time.';
 COMMENT ON COLUMN tracer.intake_event.seen_at IS 'When it was last taken.';
 
@@ -100,7 +100,7 @@ COMMENT ON COLUMN tracer.quarantine.last_at IS 'When it last came.';
 CREATE FUNCTION tracer.repair_json(body text, OUT repaired text, OUT repairs text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'tracer_repair_json';
-COMMENT ON FUNCTION tracer.repair_json(text) IS 'A text that is nearly JSON with what can safely be mended: trailing commas, bare control characters and unknown escapes in strings, NaN, several documents in one text, a form''s field payload; and what was mended (NULL: nothing). Error: program_limit_exceeded above some 170 MB.';
+COMMENT ON FUNCTION tracer.repair_json(text) IS 'A text that is nearly JSON with what can safely be mended: trailing commas, bare control characters and unknown escapes in strings, NaN; and what was mended (NULL: nothing). A byte order mark goes, several documents become one array, a form''s field payload is decoded: nothing is wrong with those. Error: program_limit_exceeded above some 170 MB.';
 
 CREATE FUNCTION tracer.repair_utf8(body bytea) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -110,7 +110,7 @@ COMMENT ON FUNCTION tracer.repair_utf8(bytea) IS 'Any bytes as text: what is not
 CREATE FUNCTION tracer.severity_of(word text) RETURNS tracer.severity
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE lower(word)
-    WHEN 'critical' THEN 'critical' WHEN 'error' THEN 'error' WHEN 'warning' THEN 'warning' WHEN 'info' THEN 'info'
+    WHEN 'critical' THEN 'critical'::tracer.severity WHEN 'error' THEN 'error' WHEN 'warning' THEN 'warning' WHEN 'info' THEN 'info'
     WHEN 'crit' THEN 'critical' WHEN 'fatal' THEN 'critical' WHEN 'emergency' THEN 'critical' WHEN 'disaster' THEN 'critical'
     WHEN 'page' THEN 'critical' WHEN 'blocker' THEN 'critical'
     WHEN 'p0' THEN 'critical' WHEN 'p1' THEN 'critical' WHEN 'sev0' THEN 'critical' WHEN 'sev1' THEN 'critical'
@@ -122,7 +122,7 @@ RETURN CASE lower(word)
     WHEN 'sev3' THEN 'warning' WHEN 'sev-3' THEN 'warning' WHEN 'sev4' THEN 'warning' WHEN 'sev-4' THEN 'warning'
     WHEN 'information' THEN 'info' WHEN 'informational' THEN 'info' WHEN 'notice' THEN 'info' WHEN 'debug' THEN 'info'
     WHEN 'none' THEN 'info' WHEN 'ok' THEN 'info' WHEN 'p5' THEN 'info' WHEN 'sev5' THEN 'info' WHEN 'sev-5' THEN 'info'
-END::tracer.severity;
+END;
 COMMENT ON FUNCTION tracer.severity_of(text) IS 'The severity that a tool''s word for it stands for, such as P1, high or fatal; NULL for a word that is none.';
 
 CREATE FUNCTION tracer.time_of(word text) RETURNS timestamptz

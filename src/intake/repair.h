@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/* What was done to a text, as bits. */
+/* What was done to a text, as bits; the last three mend nothing, only decode. */
 #define REPAIR_COMMA		0x01	/* a comma before ] or } was dropped */
 #define REPAIR_CONTROL		0x02	/* a bare control character in a string was escaped */
 #define REPAIR_ESCAPE		0x04	/* an escape that JSON does not know became literal */

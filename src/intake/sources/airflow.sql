@@ -20,7 +20,7 @@ DECLARE
     at    timestamptz := coalesce(tracer.time_of(ti ->> 'end_date'), tracer.time_of(item ->> 'end_date'), tracer.time_of(item -> 'dag_run' ->> 'end_date'),
                                   tracer.time_of(item ->> 'timestamp'), tracer.time_of(ti ->> 'start_date'));
     asset text := concat_ws('.', dag, task);
-    key   text := asset || coalesce(format('[%s]', nullif(ti ->> 'map_index', '-1')), '');
+    key   text := asset || coalesce('[' || nullif(ti ->> 'map_index', '-1') || ']', '');
 BEGIN
     IF dag IS NULL OR state IS NULL THEN
         RETURN NULL;
@@ -55,7 +55,7 @@ DECLARE
     dag   text := coalesce(body ->> 'dag_id', headers ->> 'x-airflow-dag-id');
 BEGIN
     RETURN ARRAY(
-        SELECT s FROM (SELECT tracer.airflow_state(i, headers) AS s FROM tracer.elements(items) AS i) AS x WHERE s IS NOT NULL
+        SELECT s FROM (SELECT tracer.airflow_state(i, headers) AS s FROM tracer.elements(items) AS i) AS x WHERE (s).what IS NOT NULL
         UNION ALL
         -- Tasks of one DAG: {"dag_id": ..., "tasks": [{"task_id", "downstream_task_ids"}]}
         SELECT tracer.an_asset(dag || '.' || (t ->> 'task_id'), 'task', nullif(t ->> 'owner', 'airflow'), origin => 'airflow:' || dag)

@@ -28,6 +28,7 @@ DECLARE
     run    jsonb := body -> 'workflow_run';
     checks jsonb := body -> 'check_run';
     deploy jsonb := body -> 'deployment';
+    workflow text := coalesce(nullif(run ->> 'name', ''), nullif(body -> 'workflow' ->> 'name', ''), run ->> 'workflow_id');
     pull   jsonb := body -> 'pull_request';
 BEGIN
     IF body ? 'commits' AND body ? 'ref' THEN
@@ -53,8 +54,8 @@ BEGIN
             url => body -> 'repository' ->> 'html_url', dedup_key => 'deployment:' || (deploy ->> 'id'), payload => deploy)];
     ELSIF run ? 'id' THEN
         RETURN ARRAY[tracer.ci_outcome(
-            CASE body ->> 'action' WHEN 'completed' THEN run ->> 'conclusion' END, format('Workflow %s', run ->> 'name'), repo || '/' || (run ->> 'name'),
-            format('workflow:%s:%s:%s', repo, coalesce(run ->> 'workflow_id', run ->> 'name'), run ->> 'head_branch'), tracer.time_of(run ->> 'updated_at'), run ->> 'html_url',
+            CASE body ->> 'action' WHEN 'completed' THEN run ->> 'conclusion' END, 'Workflow ' || workflow, repo || '/' || workflow,
+            format('workflow:%s:%s:%s', repo, coalesce(run ->> 'workflow_id', workflow), run ->> 'head_branch'), tracer.time_of(run ->> 'updated_at'), run ->> 'html_url',
             run ->> 'head_branch' = main, 'github/' || (run ->> 'id'), jsonb_build_object('branch', run -> 'head_branch', 'event', run -> 'event', 'sha', run -> 'head_sha', 'repository', repo), run)];
     ELSIF checks ? 'id' THEN
         RETURN ARRAY[tracer.ci_outcome(

@@ -30,7 +30,7 @@ BEGIN
     WHEN 'deployment' THEN
         RETURN CASE WHEN body ->> 'status' = 'success' THEN
                    ARRAY[tracer.a_change(
-                       title => concat_ws(' ', 'Deployment of', body ->> 'ref', 'to', body ->> 'environment') || coalesce(': ' || (body ->> 'commit_title'), ''), asset => repo, kind => 'deploy',
+                       title => concat('Deployment', ' of ' || (body ->> 'ref'), ' to ' || (body ->> 'environment'), ': ' || (body ->> 'commit_title')), asset => repo, kind => 'deploy',
                        author => body -> 'user' ->> 'name', at => tracer.time_of(body ->> 'status_changed_at'), url => body ->> 'deployable_url',
                        dedup_key => 'deployment:' || coalesce(body ->> 'deployment_id', body ->> 'deployable_id'), payload => body)] ELSE '{}' END
             || tracer.ci_outcome(
