@@ -260,18 +260,25 @@ receive(Request *r, const char *data, size_t n)
 	return r->swallowed <= SWALLOW;
 }
 
-/* The token of a PagerDuty client is its routing key. */
+/*
+ * The token of a PagerDuty client is its routing key. On other paths it is
+ * PagerDuty's own. Either way it is a secret, and the body will be stored.
+ */
 static void
-identify_by_routing_key(Request *r)
+take_routing_key(Request *r)
 {
+	bool		is_client = r->route.kind == ROUTE_ENQUEUE || r->route.kind == ROUTE_CHANGE;
 	JsonValue	key;
 
 	if (!json_member(r->body.data, r->body.len, "routing_key", &key) || !key.is_string)
-		refuse(r, MHD_HTTP_UNAUTHORIZED, "a token is needed, as routing_key in the body");
-	else if (r->grant.source == NULL && has_token(r, r->body.data + key.at, key.len) &&
-			 r->body.len > r->grant.body_limit)
+	{
+		if (is_client && r->grant.source == NULL)
+			refuse(r, MHD_HTTP_UNAUTHORIZED, "a token is needed, as routing_key in the body");
+		return;
+	}
+	if (is_client && r->grant.source == NULL && has_token(r, r->body.data + key.at, key.len) &&
+		r->body.len > r->grant.body_limit)
 		refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than its source may send");
-	/* It is a secret, and the body will be stored. */
 	if (!r->refused)
 		memset(r->body.data + key.at, '*', key.len);
 }
@@ -321,8 +328,8 @@ complete(Request *r)
 		else
 			refuse(r, MHD_HTTP_UNAUTHORIZED, "the signature is missing or wrong, or too old");
 	}
-	else if (r->route.kind == ROUTE_ENQUEUE || r->route.kind == ROUTE_CHANGE)
-		identify_by_routing_key(r);
+	if (!r->refused)
+		take_routing_key(r);
 	if (r->refused)
 		return;
 

@@ -221,7 +221,7 @@ tracer_cleanup() {
 tracer_build() {
     step "building for PostgreSQL $PG_MAJOR ($PG_CONFIG)"
     (cd "$TOP" && tar -cf - --exclude=./.git --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude='*.d' \
-        --exclude='./tracer--*.sql' --exclude=./tmp_check --exclude=./build --exclude=./dist .) |
+        --exclude='./tracer--*.sql' --exclude=./tmp_check --exclude=./build --exclude=./dist --exclude=./contrib/gateway/build .) |
         tar -xf - -C "$WORK/src" --no-same-owner || die "cannot copy the tree"
     chmod -R u+w,a+rX "$WORK/src"
     quietly "$WORK/build.log" make -C "$WORK/src" all PG_CONFIG="$PG_CONFIG" with_llvm=no ${WERROR:+WERROR=1} \

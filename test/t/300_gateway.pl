@@ -138,6 +138,9 @@ is($node->safe_psql($db, "SELECT count(*) FROM tracer.alert WHERE source = 'page
 is((http($g, 'POST', '/v2/enqueue', body => $event->(routing_key => 'x' x 32)))[0], 401, 'a key that there is not');
 is((http($g, 'POST', '/v2/enqueue', body => $event->()))[0], 401, 'no key');
 is((http($g, 'POST', '/v2/enqueue', body => 'routing_key'))[0], 401, 'no JSON');
+is((http($g, 'POST', '/v2/enqueue', body => $event->(), token => $token{pagerduty}))[0], 202, 'but a header will do');
+is((http($g, 'POST', '/ingest/pagerduty', body => $event->(routing_key => "PagerDuty's own"), token => $token{pagerduty}))[0], 200, 'an event that was meant for PagerDuty');
+is($node->safe_psql($db, q(SELECT count(*) FROM tracer.alert WHERE payload::text LIKE '%PagerDuty''s own%')), '0', 'is stored without its key');
 is((http($g, 'POST', '/v2/change/enqueue', body => $event->(routing_key => $token{pagerduty})))[0], 202, 'PagerDuty change events');
 is((http($g, 'POST', '/v2/enqueue', body => qq({"routing_key": "$token{pagerduty}", "event": "of no kind"})))[0], 202, 'what is no event is kept');
 is($node->safe_psql($db, q(SELECT convert_from(body, 'UTF8') FROM tracer.quarantine WHERE source = 'pagerduty' AND position('of no kind' IN convert_from(body, 'UTF8')) > 0)), qq({"routing_key": "@{['*' x 32]}", "event": "of no kind"}), 'without the key');
