@@ -67,6 +67,8 @@ answer(Request *r, unsigned status, const char *type, Buf *text)
 	if (server_is_draining())
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	metric_request(r->route.kind, status);
+	/* It is to be read in as much time as a request may take to come. */
+	server_deadline(r->connection, now_seconds() + (double) config->receive_timeout);
 	rc = MHD_queue_response(r->connection, status, response);
 	MHD_destroy_response(response);
 	return rc;
