@@ -128,6 +128,9 @@ COMMENT ON FUNCTION tracer.sign_of_life(text) IS 'How often an alert that its to
 -- A failure that arrives after a later success is followed by that success.
 CREATE FUNCTION tracer.settle_successes(source text, items tracer.intake_row[]) RETURNS tracer.intake_row[]
 LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET enable_nestloop = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -207,6 +210,8 @@ COMMENT ON FUNCTION tracer.is_name(text) IS 'Whether this can be the name of an 
 CREATE FUNCTION tracer.take_assets(items tracer.intake_row[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET enable_nestloop = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -225,12 +230,13 @@ BEGIN
 
     INSERT INTO tracer.asset AS a (name, kind, owner, tier, due, description, runbook_url, tags)
     SELECT DISTINCT ON (s.name COLLATE "C") s.*
-      FROM (SELECT tracer.canonical(i.asset) AS name, i.kind, nullif(i.author, ''),
+      FROM (SELECT coalesce(t.name, tracer.canonical(i.asset)) AS name, i.kind, nullif(i.author, ''),
                    CASE WHEN i.details ->> 'tier' ~ '^\d{1,6}$' THEN (i.details ->> 'tier')::int END,
                    i.details ->> 'due', nullif(i.details ->> 'description', ''), i.details ->> 'runbook_url',
                    nullif(CASE jsonb_typeof(i.details -> 'tags') WHEN 'object' THEN i.details -> 'tags' ELSE '{}' END
                           || CASE WHEN i.origin IS NULL THEN '{}' ELSE jsonb_build_object('imported_by', i.origin) END, '{}')
               FROM unnest(items) AS i
+              LEFT JOIN tracer.asset t ON t.name = i.asset
              WHERE i.what = 'asset' AND tracer.is_name(i.asset)) AS s (name, kind, owner, tier, due, description, runbook_url, tags)
      ORDER BY s.name COLLATE "C"
     ON CONFLICT (name) DO UPDATE
@@ -245,11 +251,13 @@ BEGIN
     GET DIAGNOSTICS changed = ROW_COUNT;
 
     INSERT INTO tracer.asset_alias (alias, asset)
-    SELECT DISTINCT ON (l.alias) l.alias, tracer.canonical(i.asset)
+    SELECT DISTINCT ON (l.alias) l.alias, coalesce(t.name, tracer.canonical(i.asset))
       FROM unnest(items) AS i
+      LEFT JOIN tracer.asset t ON t.name = i.asset
      CROSS JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(i.details -> 'aliases') WHEN 'array' THEN i.details -> 'aliases' ELSE '[]' END) AS l (alias)
      WHERE i.what = 'asset' AND tracer.is_name(i.asset) AND tracer.is_name(l.alias)
-       AND NOT EXISTS (SELECT FROM tracer.asset t WHERE t.name = l.alias)
+       AND NOT EXISTS (SELECT FROM tracer.asset o WHERE o.name = l.alias)
+       AND NOT EXISTS (SELECT FROM tracer.asset_alias o WHERE o.alias = l.alias)
      ORDER BY l.alias, i.asset
     ON CONFLICT (alias) DO NOTHING;
     RETURN changed;
@@ -260,6 +268,8 @@ COMMENT ON FUNCTION tracer.take_assets(tracer.intake_row[]) IS 'Declares the ass
 CREATE FUNCTION tracer.take_edges(source text, items tracer.intake_row[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET enable_nestloop = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -270,10 +280,11 @@ DECLARE
 BEGIN
     FOR said IN
         WITH name AS MATERIALIZED (
-            SELECT n.name, tracer.canonical(n.name) AS asset
+            SELECT n.name, coalesce(t.name, tracer.canonical(n.name)) AS asset
               FROM (SELECT i.asset FROM unnest(items) AS i WHERE i.what = 'edge'
                     UNION
                     SELECT i.upstream FROM unnest(items) AS i WHERE i.what = 'edge') AS n (name)
+              LEFT JOIN tracer.asset t ON t.name = n.name
              WHERE tracer.is_name(n.name))
         SELECT coalesce(i.origin, take_edges.source) AS origin, coalesce(i.kind, 'data') AS kind,
                array_agg(u.name) AS up, array_agg(d.name) AS down
@@ -294,8 +305,10 @@ BEGIN
          WHERE i.what = 'import'
     LOOP
         WITH now_said AS MATERIALIZED (
-            SELECT DISTINCT tracer.canonical(i.upstream) AS upstream, tracer.canonical(i.asset) AS downstream
+            SELECT coalesce(u.name, tracer.canonical(i.upstream)) AS upstream, coalesce(d.name, tracer.canonical(i.asset)) AS downstream
               FROM unnest(items) AS i
+              LEFT JOIN tracer.asset u ON u.name = i.upstream
+              LEFT JOIN tracer.asset d ON d.name = i.asset
              WHERE i.what = 'edge' AND i.origin = scope.origin AND i.kind = scope.kind)
         SELECT array_agg(e.upstream) AS up, array_agg(e.downstream) AS down
           INTO gone
@@ -316,6 +329,8 @@ COMMENT ON FUNCTION tracer.take_edges(text, tracer.intake_row[]) IS 'Links the e
 CREATE FUNCTION tracer.take_gone(items tracer.intake_row[]) RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET enable_nestloop = off
 AS $$
 WITH scope AS (
     SELECT i.origin, coalesce(i.at, clock_timestamp()) AS at FROM unnest(items) AS i WHERE i.what = 'import'
@@ -324,7 +339,10 @@ WITH scope AS (
        SET tags = a.tags || jsonb_build_object('gone_since', s.at)
       FROM scope s
      WHERE a.tags ->> 'imported_by' = s.origin AND NOT a.tags ? 'gone_since'
-       AND a.name NOT IN (SELECT tracer.canonical(i.asset) FROM unnest(items) AS i WHERE i.what = 'asset')
+       AND a.name NOT IN (SELECT coalesce(t.name, tracer.canonical(i.asset))
+                            FROM unnest(items) AS i
+                            LEFT JOIN tracer.asset t ON t.name = i.asset
+                           WHERE i.what = 'asset' AND i.asset IS NOT NULL)
     RETURNING a.name, s.origin, s.at
 ), noted AS (
     INSERT INTO tracer.change (asset, kind, title, changed_at)
@@ -426,7 +444,7 @@ BEGIN
 
     IF octet_length(body) > limited THEN
         problem := format('%s bytes are more than the %s that this source may send', octet_length(body), limited);
-    ELSIF body !~ '\S' THEN
+    ELSIF left(body, 1000) !~ '\S' AND body !~ '\S' THEN
         problem := 'the body is empty';
     ELSE
         BEGIN
@@ -517,6 +535,7 @@ CREATE FUNCTION tracer.ingest(source text, body text, headers jsonb DEFAULT '{}'
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET jit = off
 AS $$
 BEGIN
     SELECT t.* INTO alerts, changes, edges, assets, quarantined
@@ -530,6 +549,7 @@ CREATE FUNCTION tracer.ingest(source text, body bytea, headers jsonb DEFAULT '{}
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET jit = off
 AS $$
 DECLARE
     content text;

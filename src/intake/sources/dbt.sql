@@ -35,6 +35,8 @@ COMMENT ON FUNCTION tracer.dbt_run(jsonb, jsonb) IS 'The execution that a dbt ru
 
 CREATE FUNCTION tracer.read_dbt_results(body jsonb, headers jsonb) RETURNS tracer.intake_row[]
 LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_custom_plan
+SET enable_nestloop = off
 AS $$
 DECLARE
     run record := tracer.dbt_run(body -> 'metadata', headers);
@@ -108,6 +110,9 @@ COMMENT ON FUNCTION tracer.read_dbt_freshness(jsonb, jsonb) IS 'Part of the read
 
 CREATE FUNCTION tracer.read_dbt_manifest(body jsonb, headers jsonb) RETURNS tracer.intake_row[]
 LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_custom_plan
+SET enable_nestloop = off
+SET work_mem = '256MB'
 AS $$
 DECLARE
     origin CONSTANT text := concat_ws(':', 'dbt', body -> 'metadata' ->> 'project_name');
