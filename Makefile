@@ -9,7 +9,7 @@ MODULE_big = tracer
 PG_CONFIG ?= pg_config
 
 # The rooms, lowest first: a room may call the ones before it, never after.
-ROOMS = setting guest lineage sqltext alert incident learn database report intake maintain access
+ROOMS = setting guest lineage sqltext alert incident learn database report gateway intake maintain access
 
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c $(foreach r,$(ROOMS),src/$(r)/*.c)))
 
@@ -32,12 +32,12 @@ PG_CPPFLAGS = -Isrc
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
-EXTRA_CLEAN = tracer--*.sql tmp_check build dist
+EXTRA_CLEAN = tracer--*.sql tmp_check build dist contrib/gateway/build
 
 # `help` is the first target of ours, but the build stays the default goal.
 .DEFAULT_GOAL = all
 
-ifeq ($(filter help demo test bench accuracy dist,$(MAKECMDGOALS)),)
+ifeq ($(filter help demo test bench accuracy dist gateway,$(MAKECMDGOALS)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
@@ -65,6 +65,7 @@ help:
 	@echo "  make accuracy    how often it is right, on other people's data (DATA=folder, default ../shared/data);"
 	@echo "                   PART=petshop|simulated|peers|alarms runs one part, FULL=1 the whole sweep"
 	@echo "  make             build; make install installs into the server of PG_CONFIG=$(PG_CONFIG)"
+	@echo "  make gateway     build contrib/gateway, which takes alerts over HTTP; make -C contrib/gateway install"
 	@echo "  make dist        a source archive in dist/"
 	@echo "  make clean       remove what was built"
 	@echo
@@ -82,7 +83,10 @@ bench:
 accuracy:
 	@PART="$(PART)" FULL="$(FULL)" $(if $(filter-out file,$(origin DATA)),DATA="$(DATA)",DATA=) PG_CONFIG="$(if $(filter-out pg_config,$(PG_CONFIG)),$(PG_CONFIG))" sh test/accuracy/run.sh
 
+gateway:
+	@$(MAKE) --no-print-directory -C contrib/gateway BUILD=build PG_CONFIG="$(PG_CONFIG)" $(if $(WERROR),WERROR=1)
+
 dist:
 	@mkdir -p dist && git archive --format=tar.gz --prefix=tracer-$(EXTVERSION)/ -o dist/tracer-$(EXTVERSION).tar.gz HEAD && ls dist
 
-.PHONY: help demo test bench accuracy dist
+.PHONY: help demo test bench gateway accuracy dist

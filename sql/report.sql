@@ -63,6 +63,7 @@ SELECT pg_temp.by_hand(:night, :lonely);
 
 SELECT pg_temp.shown(:night);
 SELECT pg_temp.shown(:night, 'markdown');
+SELECT pg_temp.shown(:night, 'html');
 -- Another time zone moves every time, and says so.
 SET TIME ZONE 'Asia/Kolkata';
 SELECT line FROM string_to_table(pg_temp.shown(:night), E'\n') AS line WHERE line ~ '^(Since|Due|TIMELINE|  08:30)';
@@ -138,6 +139,7 @@ DELETE FROM tracer.incident_event WHERE incident_id = :evil;
 UPDATE tracer.incident SET confidence = 0.5 WHERE incident_id = :evil;
 SELECT pg_temp.shown(:evil);
 SELECT pg_temp.shown(:evil, 'markdown');
+SELECT line FROM string_to_table(pg_temp.shown(:evil, 'html'), E'\n') AS line WHERE line ~ 'evil|script|bold|alert|head';
 SELECT pg_temp.facts(:evil) ->> 'title' = (SELECT title FROM tracer.alert WHERE asset LIKE 'evil%') AS exact_in_json;
 -- What is to be pasted does what it says.
 SELECT s ->> 'sql' AS confirm FROM jsonb_array_elements(pg_temp.facts(:evil) -> 'next_steps') AS s WHERE s ->> 'sql' LIKE '%confirm%' \gset
@@ -159,6 +161,9 @@ SELECT line FROM string_to_table(tracer.report(:hub), E'\n') AS line WHERE line 
 SELECT max(length(line)) <= 100 AS fits FROM string_to_table(tracer.report(:hub), E'\n') AS line WHERE line !~ '^  SELECT ';
 SELECT pg_temp.facts(:hub) ->> 'alert_count', jsonb_array_length(pg_temp.facts(:hub) -> 'cascade'), pg_temp.facts(:hub) -> 'affected' ->> 'quiet_count', jsonb_array_length(pg_temp.facts(:hub) -> 'recovery'), pg_temp.facts(:hub) ->> 'recovery_count';
 SELECT line FROM string_to_table(tracer.report(:hub, 'markdown'), E'\n') AS line WHERE line ~ '^(Of |[0-9]+ more|- [.]{3})';
+
+SELECT line FROM string_to_table(tracer.report(:hub, 'html'), E'\n') AS line WHERE line ~ ' more<';
+SELECT line FROM string_to_table(pg_temp.shown(:kafka, 'html'), E'\n') AS line WHERE line ~ 'suspected';
 
 -- The next one that begins there remembers it. It is due later today, whenever that is.
 UPDATE tracer.asset SET due = '23:59 UTC' WHERE name = 'archive';
@@ -187,7 +192,7 @@ SELECT tracer.wrap('aa bb cc dd', 5, 0), tracer.wrap('longer than that', 5, 2);
 -- Wrong input.
 SELECT tracer.report(987654321);
 SELECT tracer.report(NULL);
-SELECT tracer.report(:night, 'html');
+SELECT tracer.report(:night, 'latin');
 SELECT tracer.report(:night, NULL);
 
 -- Categories: what ships, and your own words on top.

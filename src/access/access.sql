@@ -52,6 +52,7 @@ VALUES
   ('reader', 'SELECT', 'table', 'setting_override'),
   ('reader', 'SELECT', 'table', 'source'),
   ('reader', 'SELECT', 'table', 'team'),
+  ('reader', 'EXECUTE', 'function', 'link_is_good'),
   ('writer', 'INSERT', 'table', 'alert'),
   ('writer', 'INSERT', 'table', 'change'),
   ('writer', 'INSERT', 'table', 'metric'),
@@ -73,6 +74,7 @@ VALUES
   ('writer', 'EXECUTE', 'function', 'replace_lineage'),
   ('writer', 'EXECUTE', 'function', 'import_catalog'),
   ('writer', 'EXECUTE', 'function', 'take_captured'),
+  ('writer', 'EXECUTE', 'function', 'gateway_credentials'),
   ('operator', 'EXECUTE', 'function', 'correlate'),
   ('operator', 'EXECUTE', 'function', 'backtest'),
   ('operator', 'EXECUTE', 'function', 'suggest_lineage'),
@@ -91,6 +93,7 @@ VALUES
   ('operator', 'EXECUTE', 'function', 'merge_assets'),
   ('operator', 'EXECUTE', 'function', 'merge_by_rules'),
   ('admin', 'INSERT, UPDATE, DELETE', 'table', 'alias_rule'),
+  ('operator', 'EXECUTE', 'function', 'incident_link'),
   ('admin', 'INSERT, UPDATE, DELETE', 'table', 'category_rule'),
   ('admin', 'INSERT, UPDATE, DELETE', 'table', 'group_rule'),
   ('admin', 'DELETE', 'table', 'learned_lineage'),
@@ -107,7 +110,10 @@ VALUES
   ('admin', 'EXECUTE', 'function', 'forget_incidents'),
   ('admin', 'EXECUTE', 'function', 'forget_rows'),
   ('admin', 'EXECUTE', 'function', 'maintain'),
+  ('admin', 'EXECUTE', 'function', 'create_gateway_token'),
+  ('admin', 'EXECUTE', 'function', 'drop_gateway_token'),
   ('admin', 'EXECUTE', 'function', 'set'),
+  ('admin', 'EXECUTE', 'function', 'set_gateway'),
   ('admin', 'EXECUTE', 'function', 'set_node')
 $$;
 COMMENT ON FUNCTION tracer.access_catalog() IS 'What tracer.grant_access() hands out by name at each level, in addition to SELECT on every view and EXECUTE on every function that writes nothing (reader). Each level includes the ones before it.';

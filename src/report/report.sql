@@ -2,7 +2,7 @@
  * The report: what a tired engineer needs to know about one incident.
  *
  * tracer.incident_facts() gathers everything once, as one JSON document
- * (facts.sql); text.sql and markdown.sql only lay it out, and the json format is
+ * (facts.sql); text.sql, markdown.sql and html.sql only lay it out, and the json format is
  * the document itself. So the three can never disagree, and another layout is
  * one function over the same document.
  *
@@ -16,18 +16,19 @@ AS $$
 DECLARE
     facts jsonb;
 BEGIN
-    IF format IS NULL OR format NOT IN ('text', 'markdown', 'json') THEN
+    IF format IS NULL OR format NOT IN ('text', 'markdown', 'html', 'json') THEN
         RAISE EXCEPTION 'unrecognized report format "%"', coalesce(format, 'NULL')
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'The formats are text, markdown and json.';
+                  HINT = 'The formats are text, markdown, html and json.';
     END IF;
     facts := tracer.incident_facts(incident);
     RETURN CASE format WHEN 'text' THEN tracer.report_text(facts)
                        WHEN 'markdown' THEN tracer.report_markdown(facts)
+                       WHEN 'html' THEN tracer.report_html(facts)
                        ELSE jsonb_pretty(facts) END;
 END
 $$;
-COMMENT ON FUNCTION tracer.report(bigint, text) IS 'The report on an incident: what broke, the likely root cause and its evidence, who owns it, deadlines, the cascade, what is affected, the order of recovery, timeline, next steps. format is text (for psql and mail), markdown (with a Mermaid diagram) or json. Times are in the session''s time zone. Errors: undefined_object for an unknown incident, invalid_parameter_value for an unknown format.';
+COMMENT ON FUNCTION tracer.report(bigint, text) IS 'The report on an incident: what broke, the likely root cause and its evidence, who owns it, deadlines, the cascade, what is affected, the order of recovery, timeline, next steps. format is text (for psql and mail), markdown (with a Mermaid diagram), html (a page that needs no script) or json. Times are in the session''s time zone. Errors: undefined_object for an unknown incident, invalid_parameter_value for an unknown format.';
 
 CREATE FUNCTION tracer.one_line(words text, width int DEFAULT NULL) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE

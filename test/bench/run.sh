@@ -3,7 +3,7 @@
 #
 #   WORK=name   one row, or several in quotes: closure_count closure_rows
 #               traversal one_edge cold_small memory session bursts alert_copy
-#               alert_insert correlate ingest manifest
+#               alert_insert correlate ingest manifest gateway
 #   PAIRS=n     pairs of runs for a ratio (default: by how long the work takes)
 #   OUT=file    write the table there, too
 #   PG_CONFIG   which PostgreSQL
@@ -18,7 +18,7 @@
 
 ONLY=$WORK
 unset WORK
-ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate ingest manifest "
+ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate ingest manifest gateway "
 for _w in $ONLY; do
     case $ROWS_KNOWN in
         *" $_w "*) ;;
@@ -252,6 +252,59 @@ if wanted manifest; then
     row "dbt manifest of 7,000 models" "$(calc '%.0f ms' "$FIRST")" - - "<= 2 s" "$(calc '%s' "($FIRST <= 2000) ? \"met\" : \"missed\"")"
     row "the same once more" "$(calc '%.0f ms' "$SECOND")" "$(calc '%.0f ms' "$FIRST")" "$(calc '%.2f' "$SECOND / $FIRST")" "<= 1.1" "$(calc '%s' "($SECOND / $FIRST <= 1.1) ? \"met\" : \"missed\"")"
     echo "The manifest has $(ask bench_manifest "SELECT format('%s MB; %s assets and %s edges came of it', round(length(m.body) / 1e6), (SELECT count(*) FROM tracer.asset), (SELECT count(*) FROM tracer.lineage)) FROM manifest m")." >> "$NOTES"
+fi
+
+# -------------------------------------------------------------------- gateway
+# contrib/gateway beside Alertmanager's own POST /api/v2/alerts, which keeps
+# alerts in memory: 64 keep-alive connections, every alert a new one, and every
+# one of ours committed before its answer.
+load() { # load PORT ALERTS TOKEN: alerts/s, or nothing if a request failed
+    ALERTS=$2 TOKEN=$3 wrk -t1 -c64 -d"${SECONDS_EACH:-5}s" -s "$BENCH/gateway.lua" "http://127.0.0.1:$1/api/v2/alerts" > "$WORK/out/wrk" || return
+    grep -q 'Non-2xx\|Socket errors' "$WORK/out/wrk" && { cat "$WORK/out/wrk" >&2; return; }
+    awk -v n="$2" '/^Requests\/sec:/ { printf "%.0f\n", $2 * n }' "$WORK/out/wrk"
+}
+if wanted gateway; then
+    database bench_gateway
+    if ! has bench_gateway ingest gateway_credentials; then
+        absent "gateway (no tracer.ingest)"
+    elif ! make -s -C "$WORK/src/contrib/gateway" BUILD="$WORK/out/gateway" PG_CONFIG="$PG_CONFIG"; then
+        absent "gateway (it does not build: libmicrohttpd, libpq, OpenSSL and zlib are needed)"
+    elif ! command -v wrk >/dev/null && ! apt_install wrk; then
+        absent "gateway (no wrk)"
+    elif ! tracer_borrow prometheus-alertmanager prometheus-alertmanager; then
+        absent "gateway (no prometheus-alertmanager)"
+    else
+        step "gateway: 64 keep-alive connections, beside Alertmanager"
+        q bench_gateway -c "CREATE ROLE gateway LOGIN" -c "SELECT tracer.grant_access('gateway', 'writer')" -o /dev/null
+        SECRET=$(ask bench_gateway "SELECT tracer.create_gateway_token('prometheus')")
+        "$WORK/out/gateway/tracer-gateway" -o "database=host=$PGHOST port=$PGPORT dbname=bench_gateway user=gateway" \
+            -o listen=127.0.0.1:0 2> "$WORK/out/gateway.log" &
+        GATEWAY=$!
+        printf 'route: {receiver: none}\nreceivers: [{name: none}]\n' > "$WORK/out/alertmanager.yml"
+        AM_PORT=19093
+        prometheus-alertmanager --config.file="$WORK/out/alertmanager.yml" --storage.path="$WORK/out/alertmanager" \
+            --web.listen-address=127.0.0.1:$AM_PORT --cluster.listen-address= > "$WORK/out/alertmanager.log" 2>&1 &
+        ALERTMANAGER=$!
+        sleep 3
+        PORT=$(sed -n 's/.*listening on .* port \([0-9]*\)$/\1/p' "$WORK/out/gateway.log")
+        for n in 1 20; do
+            : > "$WORK/out/gateway.ours"; : > "$WORK/out/gateway.theirs"
+            load "$PORT" $n "$SECRET" > /dev/null; load $AM_PORT $n "" > /dev/null
+            for ((i = 0; i < ${PAIRS:-3}; i++)); do
+                load "$PORT" $n "$SECRET" >> "$WORK/out/gateway.ours"
+                load $AM_PORT $n "" >> "$WORK/out/gateway.theirs"
+            done
+            OURS=$(median < "$WORK/out/gateway.ours"); THEIRS=$(median < "$WORK/out/gateway.theirs")
+            if [ -n "$OURS" ] && [ -n "$THEIRS" ]; then
+                row "gateway, requests of $n, alerts/s" "$OURS" "$THEIRS" "$(calc '%.2f' "$OURS / $THEIRS")" ">= 0.33" \
+                    "$(calc '%s' "($OURS / $THEIRS >= 0.33) ? \"met\" : \"missed\"")"
+            else
+                row "gateway, requests of $n" - - - - failed
+            fi
+        done
+        kill $GATEWAY $ALERTMANAGER; wait $GATEWAY $ALERTMANAGER 2>/dev/null
+        echo "Gateway: $(ask bench_gateway 'SELECT count(*) FROM tracer.alert') alerts committed. Alertmanager keeps its own in memory; gateway, database, Alertmanager and load generator share this machine." >> "$NOTES"
+    fi
 fi
 
 # --------------------------------------------------------------------- report

@@ -2,7 +2,8 @@
 # run.sh: the pure C cores outside a server, under libFuzzer and under valgrind.
 #
 # Every test/fuzz/NAME_fuzz.c defines LLVMFuzzerTestOneInput() and names, in a
-# line "Cores: ...", the files of src/ that it needs. Each is run twice:
+# line "Cores: ...", the files of src/ that it needs, and in a line
+# "Libraries: ..." what else is to be linked. Each is run twice:
 #
 #   libFuzzer   with AddressSanitizer and UndefinedBehaviorSanitizer, for
 #               SECONDS_EACH seconds
@@ -31,12 +32,13 @@ for file in test/fuzz/*_fuzz.c; do
     [ -f "$file" ] || continue
     name=${file##*/}; name=${name%_fuzz.c}
     cores=$(sed -n 's/^.*Cores: *//p' "$file")
+    libraries=$(sed -n 's/^.*Libraries: *//p' "$file")
     sources="$file test/fuzz/pure_standalone.c $(for c in $cores; do echo "src/$c"; done)"
     flags="-g -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -DTRACER_STANDALONE -Isrc -Itest/fuzz"
 
     # shellcheck disable=SC2086
     if clang $flags -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $sources \
-        -o "$WORK/$name.fuzz" -lm >"$WORK/log" 2>&1; then
+        -o "$WORK/$name.fuzz" -lm $libraries >"$WORK/log" 2>&1; then
         mkdir -p "$WORK/$name.corpus"
         (cd "$WORK" && "./$name.fuzz" -max_total_time="$SECONDS_EACH" -max_len=2048 -timeout=20 -rss_limit_mb=3000 \
             -print_final_stats=1 "$name.corpus") >"$WORK/log" 2>&1
@@ -52,7 +54,7 @@ for file in test/fuzz/*_fuzz.c; do
     fi
 
     # shellcheck disable=SC2086
-    if gcc $flags -O1 $sources test/fuzz/replay.c -o "$WORK/$name.replay" -lm >"$WORK/log" 2>&1; then
+    if gcc $flags -O1 $sources test/fuzz/replay.c -o "$WORK/$name.replay" -lm $libraries >"$WORK/log" 2>&1; then
         valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect \
             "$WORK/$name.replay" "$RUNS" >"$WORK/log" 2>&1
         verdict $? valgrind "$name ($RUNS inputs)" "$WORK/log"

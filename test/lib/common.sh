@@ -163,6 +163,14 @@ Add the repository of https://apt.postgresql.org, or set PG_CONFIG to the pg_con
            [ ! -f "/usr/share/postgresql/$PG_MAJOR/extension/pg_cron.control" ]; then
             need "postgresql-$PG_MAJOR-cron" "the extension pg_cron for PostgreSQL $PG_MAJOR"
         fi
+        # Elsewhere the tests of contrib/gateway are left out without these.
+        if [ -n "$_apt" ]; then
+            [ -f /usr/include/microhttpd.h ] || need libmicrohttpd-dev "libmicrohttpd"
+            [ -f /usr/include/postgresql/libpq-fe.h ] || need libpq-dev "libpq"
+            [ -f /usr/include/openssl/evp.h ] || need libssl-dev "OpenSSL"
+            [ -f /usr/include/zlib.h ] || need zlib1g-dev "zlib"
+            command -v curl >/dev/null 2>&1 || need curl "curl"
+        fi
     fi
 
     if [ -n "$_pkgs" ]; then
@@ -213,7 +221,7 @@ tracer_cleanup() {
 tracer_build() {
     step "building for PostgreSQL $PG_MAJOR ($PG_CONFIG)"
     (cd "$TOP" && tar -cf - --exclude=./.git --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude='*.d' \
-        --exclude='./tracer--*.sql' --exclude=./tmp_check --exclude=./build --exclude=./dist .) |
+        --exclude='./tracer--*.sql' --exclude=./tmp_check --exclude=./build --exclude=./dist --exclude=./contrib/gateway/build .) |
         tar -xf - -C "$WORK/src" --no-same-owner || die "cannot copy the tree"
     chmod -R u+w,a+rX "$WORK/src"
     quietly "$WORK/build.log" make -C "$WORK/src" all PG_CONFIG="$PG_CONFIG" with_llvm=no ${WERROR:+WERROR=1} \
@@ -227,6 +235,18 @@ tracer_build() {
     fi
     [ "$(id -u)" = 0 ] && chown -R "$RUN_USER" "$WORK/src"
     return 0
+}
+
+# tracer_borrow PACKAGE PROGRAM: puts the programs of a Debian package into the
+# path without installing it, because its service would start.
+tracer_borrow() {
+    command -v "$2" >/dev/null 2>&1 && return 0
+    command -v apt-get >/dev/null 2>&1 || return 1
+    mkdir -p "$WORK/borrowed" && chmod 777 "$WORK/borrowed"
+    has_package "$1" || apt_update_once
+    (cd "$WORK/borrowed" && apt-get download -q "$1" && dpkg -x "$1"_*.deb .) >"$WORK/borrowed.log" 2>&1 || return 1
+    PATH=$PATH:$WORK/borrowed/usr/bin:$WORK/borrowed/usr/sbin
+    command -v "$2" >/dev/null 2>&1
 }
 
 # tracer_start [line of configuration ...]

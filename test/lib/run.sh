@@ -88,7 +88,7 @@ tap() {
     (cd "$_dir" && as_server env PATH="$PATH" PERL5LIB="$PGXS_DIR/src/test/perl:$WORK/src/test/lib${PERL5LIB:+:$PERL5LIB}" \
         PG_REGRESS="$PGXS_DIR/src/test/regress/pg_regress" TESTDIR="$_dir" TESTDATADIR="$_dir/tmp_check" \
         TESTLOGDIR="$_dir/tmp_check/log" top_builddir="$_dir" TRACER_TOP="$WORK/src" TRACER_PG_MAJOR="$PG_MAJOR" \
-        TRACER_NO_CRON="$TRACER_NO_CRON" HOME="$_dir" \
+        TRACER_NO_CRON="$TRACER_NO_CRON" PG_CONFIG="$PG_CONFIG" HOME="$_dir" \
         prove -v "$WORK/src/test/t/$_n.pl") >"$_dir.log" 2>&1 </dev/null || _rc=$?
     _ok=$(grep -E '^ok [0-9]' "$_dir.log" | grep -vciE '# (skip|todo)')
     _bad=$(grep -E '^not ok [0-9]' "$_dir.log" | grep -vciE '# todo')
@@ -135,6 +135,7 @@ if [ -z "$SUITE" ] || [ "$SUITE" = tap ]; then
     _tests=$(names test/t pl)
     if [ -n "$_tests" ]; then
         step "TAP tests"
+        case $_tests in *300_gateway*) tracer_borrow prometheus-alertmanager amtool || say "    no amtool: without it" ;; esac
         for _name in $_tests; do tap "$_name"; done
     fi
 fi
