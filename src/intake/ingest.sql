@@ -131,6 +131,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET enable_nestloop = off
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -212,6 +213,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET enable_nestloop = off
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -270,6 +272,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET enable_nestloop = off
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -331,6 +334,7 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET enable_nestloop = off
+SET jit = off
 AS $$
 WITH scope AS (
     SELECT i.origin, coalesce(i.at, clock_timestamp()) AS at FROM unnest(items) AS i WHERE i.what = 'import'
@@ -445,7 +449,7 @@ BEGIN
 
     IF octet_length(body) > limited THEN
         problem := format('%s bytes are more than the %s that this source may send', octet_length(body), limited);
-    ELSIF left(body, 1000) !~ '\S' AND body !~ '\S' THEN
+    ELSIF left(body, 1) IN ('', ' ', E'\t', E'\n', E'\r') AND body !~ '\S' THEN
         problem := 'the body is empty';
     ELSE
         BEGIN
@@ -464,7 +468,11 @@ BEGIN
             ELSE
                 EXECUTE 'SELECT tracer.read_' || how.format || '($1, $2)' INTO items USING doc, headers;
             END IF;
-            kinds := ARRAY(SELECT DISTINCT i.what FROM unnest(items) AS i);
+            IF cardinality(items) = 1 THEN
+                kinds := ARRAY[items[1].what];
+            ELSE
+                kinds := ARRAY(SELECT DISTINCT i.what FROM unnest(items) AS i);
+            END IF;
             IF cardinality(kinds) = 0 THEN
                 problem := format('not what %s sends', coalesce(own.function, how.format));
             ELSIF NOT kinds <@ '{alert,success,change,edge,import,asset,action,nothing}' OR array_position(kinds, NULL) IS NOT NULL THEN
@@ -532,11 +540,12 @@ CREATE FUNCTION tracer.ingest(source text, body text, headers jsonb DEFAULT '{}'
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET jit = off
 AS $$
+DECLARE
+    taken record;
 BEGIN
-    SELECT t.* INTO alerts, changes, edges, assets, quarantined
-      FROM tracer.take_body(source, body, NULL, headers, NULL) AS t;
+    taken := tracer.take_body(source, body, NULL, headers, NULL);
+    alerts := taken.alerts; changes := taken.changes; edges := taken.edges; assets := taken.assets; quarantined := taken.quarantined;
 END
 $$;
 COMMENT ON FUNCTION tracer.ingest(text, text, jsonb) IS 'Takes what a tool sent, as it is, and returns how many alerts, changes, edges and assets are new or changed because of it, and how many bodies (0 or 1) went to tracer.quarantine. source is a row of tracer.source, the name of a format (tracer.source_formats), or any other name, which is read as generic; headers are those of the request, in lower case. A body that cannot be read is kept in quarantine and an alert raised all the same; the same event delivered twice is one alert; no body is an error.';
@@ -546,7 +555,6 @@ CREATE FUNCTION tracer.ingest(source text, body bytea, headers jsonb DEFAULT '{}
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET jit = off
 AS $$
 DECLARE
     content text;

@@ -37,6 +37,7 @@ CREATE FUNCTION tracer.read_dbt_results(body jsonb, headers jsonb) RETURNS trace
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_custom_plan
 SET enable_nestloop = off
+SET jit = off
 AS $$
 DECLARE
     run record := tracer.dbt_run(body -> 'metadata', headers);
@@ -112,6 +113,7 @@ CREATE FUNCTION tracer.read_dbt_manifest(body jsonb, headers jsonb) RETURNS trac
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_custom_plan
 SET enable_nestloop = off
+SET jit = off
 SET work_mem = '256MB'
 AS $$
 DECLARE
