@@ -9,7 +9,7 @@ MODULE_big = tracer
 PG_CONFIG ?= pg_config
 
 # The rooms, lowest first: a room may call the ones before it, never after.
-ROOMS = setting lineage alert incident report access
+ROOMS = setting lineage alert incident report worker doctor access
 
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c $(foreach r,$(ROOMS),src/$(r)/*.c)))
 
@@ -28,7 +28,7 @@ REGRESS_OPTS  = --inputdir=. --outputdir=tmp_check
 ISOLATION     = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=tmp_check/isolation
 
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -Isrc -DTRACER_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)

@@ -13,6 +13,24 @@
 /* How much memory a backend may spend on the cached lineage graph, in kB. */
 extern int	tracer_graph_cache_size;
 
+/* How many databases may have workers of their own at a time. */
+extern int	tracer_max_workers;
+
+/* Databases that get a worker, separated by commas; empty: all with tracer in them. */
+extern char *tracer_databases;
+
+/* Does anything leave this server? */
+extern PGDLLEXPORT bool tracer_deliver;
+
+/* Where requests may go: host names, separated by commas; empty: any. */
+extern PGDLLEXPORT char *tracer_allowed_hosts;
+
+/* May requests go to private, loopback and link-local addresses? */
+extern PGDLLEXPORT bool tracer_allow_private_addresses;
+
+/* Requested every minute while all is well; empty: nothing is. */
+extern PGDLLEXPORT char *tracer_heartbeat_url;
+
 extern void tracer_define_gucs(void);
 
 #endif							/* TRACER_GUC_H */

@@ -4,13 +4,16 @@
  *
  * Everything that tracer does lives in the room named for it (src/lineage,
  * src/alert, src/incident, ...). This file only declares what a process must
- * know as soon as the library is loaded: the configuration variables.
+ * know as soon as the library is loaded: the configuration variables, and where
+ * it is preloaded, the background worker.
  */
 #include "compat.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 
 #include "guc.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -20,4 +23,7 @@ void
 _PG_init(void)
 {
 	tracer_define_gucs();
+	tracer_wake_init();
+	if (process_shared_preload_libraries_in_progress)
+		tracer_worker_init();
 }

@@ -31,6 +31,7 @@
 #include "utils/jsonb.h"
 #include "utils/snapmgr.h"
 
+#include "incident/correlate.h"
 #include "incident/pass.h"
 #include "lineage/cache.h"
 
@@ -284,6 +285,12 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 	}
 	SPI_finish();
 	return taken;
+}
+
+int64
+correlate_now(int64 max_alerts)
+{
+	return correlate(max_alerts, true, (Datum) 0, "tracer.correlate()");
 }
 
 Datum

@@ -1,0 +1,156 @@
+/*
+ * correlator.c
+ *		The process that correlates one database.
+ *
+ * It sleeps on its latch until a commit wakes it (wake.c), and looks by itself
+ * now and then, should a wake-up have gone missing. Awake, it takes what has
+ * come, a bounded number of alerts to a transaction, until nothing is left.
+ * While alerts keep coming it rests after each pass for about as long as the
+ * pass took: the next one then takes more at once, which costs less for each,
+ * and the writers get the processor back. An alert that comes alone never meets
+ * that.
+ *
+ * A pass that fails is rolled back, reported and tried again after a while, with
+ * fewer alerts to a transaction. Nothing is lost by that, nor by the death of
+ * the process at any point: what a pass did not commit is new to the next one.
+ * Its commits need not reach the disk at once, for the same reason; what leaves
+ * the server is committed after them, and flushed.
+ */
+#include "compat.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "incident/correlate.h"
+#include "worker/process.h"
+#include "worker/worker.h"
+
+#define MAX_BATCH 50000
+#define POLL_MS 10000
+#define LONGEST_REST_MS 500
+
+typedef struct Correlator
+{
+	TracerPresence presence;
+	int64		batch;			/* alerts to a transaction */
+	int64		taken;			/* by the last pass */
+	int64		took_us;		/* how long the last pass was */
+} Correlator;
+
+static void
+one_pass(void *arg)
+{
+	Correlator *c = arg;
+	TimestampTz began = GetCurrentTimestamp();
+
+	c->taken = 0;
+	c->presence = tracer_begin();
+	if (c->presence == TRACER_PRESENT)
+		c->taken = correlate_now(c->batch);
+	tracer_commit();
+	if (c->presence == TRACER_PRESENT)
+	{
+		c->took_us = GetCurrentTimestamp() - began;
+		tracer_report_pass(c->taken, c->took_us);
+	}
+}
+
+/* Library and catalog disagree: nothing to do but to say so, once. */
+static void
+idle_until_update(void)
+{
+	static bool said = false;
+
+	if (!said)
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"tracer\" in this database is of another version than the loaded library, " TRACER_VERSION),
+				 errhint("Run ALTER EXTENSION tracer UPDATE, or restart the server to load the library that is installed now.")));
+	said = true;
+	tracer_report_state(TRACER_MISMATCH);
+	pgstat_report_activity(STATE_IDLE, "library and catalog of tracer disagree: ALTER EXTENSION tracer UPDATE, or restart");
+}
+
+static void
+wait_for(long ms, uint32 wait_event)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	tracer_reload();
+}
+
+/* Waits without being woken by alerts that come. */
+static void
+rest(long ms, uint32 wait_event)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+
+	while (ms > 0)
+	{
+		wait_for(ms, wait_event);
+		ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+	}
+}
+
+void
+tracer_correlator_main(Datum arg)
+{
+	Correlator	c = {.batch = MAX_BATCH};
+	int			failures = 0;
+	uint32		idle,
+				resting;
+
+	tracer_process_begin(TRACER_CORRELATOR);
+	SetConfigOption("synchronous_commit", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	idle = wait_event_named("TracerIdle");
+	resting = wait_event_named("TracerRest");
+
+	for (;;)
+	{
+		tracer_report_state(TRACER_WORKING);
+		pgstat_report_activity(STATE_RUNNING, "correlating alerts");
+		if (!tracer_try(one_pass, &c))
+		{
+			failures++;
+			c.batch = Max(c.batch / 8, 1);
+			tracer_report_state(TRACER_BACKING_OFF);
+			pgstat_report_activity(STATE_IDLE, "waiting to try again after an error");
+			pgstat_report_stat(true);
+			rest(tracer_back_off(failures), resting);
+			continue;
+		}
+		failures = 0;
+		c.batch = MAX_BATCH;
+
+		if (c.presence == TRACER_NOT_THERE)
+		{
+			tracer_report_state(TRACER_ABSENT);
+			proc_exit(0);
+		}
+		if (c.presence == TRACER_OTHER_VERSION)
+		{
+			idle_until_update();
+			wait_for(POLL_MS, idle);
+			continue;
+		}
+		tracer_report_ready();
+		if (c.taken > 0)
+			rest(Min(c.took_us / 1000, LONGEST_REST_MS), resting);
+		else
+		{
+			long		flush = pgstat_report_stat(false);
+
+			tracer_report_state(TRACER_IDLE);
+			pgstat_report_activity(STATE_IDLE, "waiting for alerts");
+			wait_for(flush > 0 ? Min(flush, POLL_MS) : POLL_MS, idle);
+		}
+	}
+}
