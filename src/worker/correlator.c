@@ -62,20 +62,36 @@ one_pass(void *arg)
 	}
 }
 
-/* Library and catalog disagree: nothing to do but to say so, once. */
+/*
+ * Library and catalog disagree, or the database is a copy: nothing to do but to
+ * say so, once, and to wait until a person has acted.
+ */
 static void
-idle_until_update(void)
+stand_by(TracerPresence why)
 {
-	static bool said = false;
+	static TracerPresence said = TRACER_PRESENT;
 
-	if (!said)
-		ereport(WARNING,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("extension \"tracer\" in this database is of another version than the loaded library, " TRACER_VERSION),
-				 errhint("Run ALTER EXTENSION tracer UPDATE, or restart the server to load the library that is installed now.")));
-	said = true;
-	tracer_report_state(TRACER_MISMATCH);
-	pgstat_report_activity(STATE_IDLE, "library and catalog of tracer disagree: ALTER EXTENSION tracer UPDATE, or restart");
+	if (why == TRACER_OTHER_VERSION)
+	{
+		if (said != why)
+			ereport(WARNING,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("\"%s\" stands by: the extension there is of another version than the loaded library, %s",
+							MyBgworkerEntry->bgw_name, TRACER_VERSION),
+					 errhint("Run ALTER EXTENSION tracer UPDATE, or restart the server to load the library that is installed now.")));
+		tracer_report_state(TRACER_MISMATCH);
+		pgstat_report_activity(STATE_IDLE, "waiting for ALTER EXTENSION tracer UPDATE, or a restart");
+	}
+	else
+	{
+		if (said != why)
+			ereport(LOG,
+					(errmsg("\"%s\" stands by: the database was restored or copied", MyBgworkerEntry->bgw_name),
+					 errhint("SELECT tracer.arm() lets it act by itself here.")));
+		tracer_report_state(TRACER_UNARMED);
+		pgstat_report_activity(STATE_IDLE, "waiting for tracer.arm()");
+	}
+	said = why;
 }
 
 static void
@@ -83,6 +99,8 @@ wait_for(long ms, uint32 wait_event)
 {
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
 	ResetLatch(MyLatch);
+	if (tracer_asked_to_leave())
+		proc_exit(0);
 	CHECK_FOR_INTERRUPTS();
 	tracer_reload();
 }
@@ -128,16 +146,16 @@ tracer_correlator_main(Datum arg)
 			continue;
 		}
 		failures = 0;
-		c.batch = MAX_BATCH;
+		c.batch = Min(c.batch * 2, MAX_BATCH);
 
 		if (c.presence == TRACER_NOT_THERE)
 		{
 			tracer_report_state(TRACER_ABSENT);
 			proc_exit(0);
 		}
-		if (c.presence == TRACER_OTHER_VERSION)
+		if (c.presence != TRACER_PRESENT)
 		{
-			idle_until_update();
+			stand_by(c.presence);
 			wait_for(POLL_MS, idle);
 			continue;
 		}

@@ -15,8 +15,6 @@
  */
 #include "compat.h"
 
-#include <signal.h>
-
 #include "catalog/dependency.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_database.h"
@@ -79,7 +77,7 @@ stop_processes(Oid database)
 				if (process->pid != 0 && process->pid != pids[kind])
 				{
 					pids[kind] = process->pid;
-					kill(process->pid, SIGTERM);
+					tracer_ask_to_leave(process);
 				}
 				if (process->state == TRACER_STARTING)
 					waiting = true;

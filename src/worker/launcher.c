@@ -227,8 +227,7 @@ end_processes(TracerSlot *slot)
 {
 	slot->asked_to_leave = true;
 	for (int kind = 0; kind < TRACER_KINDS; kind++)
-		if (slot->process[kind].pid != 0)
-			kill(slot->process[kind].pid, SIGTERM);
+		tracer_ask_to_leave(&slot->process[kind]);
 }
 
 /* Under the lock: a process ended; was that a failure? */

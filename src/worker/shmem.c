@@ -10,6 +10,8 @@
  */
 #include "compat.h"
 
+#include <signal.h>
+
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -123,6 +125,23 @@ leave(int code, Datum arg)
 	my_process = NULL;
 	my_slot = NULL;
 	tracer_wake_launcher();
+}
+
+/*
+ * Under the lock, with asked_to_leave set in its slot: cancels what a process is
+ * doing, and wakes it if that is nothing.
+ */
+void
+tracer_ask_to_leave(TracerProcess *process)
+{
+	if (process->pid != 0)
+		kill(process->pid, SIGINT);
+}
+
+bool
+tracer_asked_to_leave(void)
+{
+	return my_slot != NULL && my_slot->asked_to_leave;
 }
 
 bool
