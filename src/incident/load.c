@@ -45,7 +45,7 @@ load_settings(Pass *p, Datum overrides)
 	};
 	static Statement fingerprint = {
 		"SELECT md5(concat((SELECT string_agg(name || '=' || coalesce(value, ''), ',' ORDER BY name) "
-		"                     FROM tracer.setting), "
+		"                     FROM tracer.setting WHERE concerns = 'grouping'), "
 		"                  (SELECT string_agg(name || '=' || extract(epoch FROM quiet_after), ',' ORDER BY name) "
 		"                     FROM tracer.source WHERE quiet_after IS NOT NULL), "
 		"                  (SELECT string_agg(concat_ws(':', name, labels, source, extract(epoch FROM \"window\")), ',' "

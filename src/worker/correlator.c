@@ -28,13 +28,16 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "guc.h"
 #include "incident/correlate.h"
+#include "incident/pass.h"
 #include "worker/process.h"
 #include "worker/worker.h"
 
 #define MAX_BATCH 50000
 #define POLL_MS 10000
 #define LONGEST_REST_MS 500
+#define HURRY_MS 10
 
 typedef struct Correlator
 {
@@ -42,6 +45,7 @@ typedef struct Correlator
 	int64		batch;			/* alerts to a transaction */
 	int64		taken;			/* by the last pass */
 	int64		took_us;		/* how long the last pass was */
+	TimestampTz next;			/* when to look at notifications again */
 } Correlator;
 
 static void
@@ -60,6 +64,50 @@ one_pass(void *arg)
 		c->took_us = GetCurrentTimestamp() - began;
 		tracer_report_pass(c->taken, c->took_us);
 	}
+}
+
+/*
+ * What is to be told about incidents, and when to look again; after the pass and
+ * not in it, so that incidents are seen first and the two can fail apart. Also
+ * whether a sender is of use here.
+ */
+static void
+plan(void *arg)
+{
+	static Statement look = {"SELECT tracer.next_notification_at(), EXISTS (SELECT FROM tracer.channel)"};
+	static Statement write = {"SELECT tracer.plan_notifications()"};
+	Correlator *c = arg;
+	bool		want_sender;
+
+	c->presence = tracer_begin();
+	if (c->presence == TRACER_PRESENT)
+	{
+		query_begin();
+		query(&look, 0, NULL, NULL, NULL);
+		c->next = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, DT_NOEND);
+		want_sender = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2) || tracer_heartbeat_url[0] != '\0';
+		if (c->next <= GetCurrentTimestamp())
+		{
+			query(&write, 0, NULL, NULL, NULL);
+			query(&look, 0, NULL, NULL, NULL);
+			c->next = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, DT_NOEND);
+		}
+		SPI_finish();
+		tracer_report_ready(true, want_sender);
+	}
+	tracer_commit();
+}
+
+/*
+ * How long there is nothing to do by itself. News that a look left over are due
+ * at once; what has been due for longer is the sender's, and no reason to hurry.
+ */
+static long
+until_next(const Correlator *c)
+{
+	if (c->next == DT_NOBEGIN)
+		return HURRY_MS;
+	return Min(POLL_MS, Max(HURRY_MS * 100, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), c->next)));
 }
 
 /*
@@ -135,7 +183,8 @@ tracer_correlator_main(Datum arg)
 	{
 		tracer_report_state(TRACER_WORKING);
 		pgstat_report_activity(STATE_RUNNING, "correlating alerts");
-		if (!tracer_try(one_pass, &c))
+		if (!tracer_try(one_pass, &c) ||
+			(c.presence == TRACER_PRESENT && !tracer_try(plan, &c)))
 		{
 			failures++;
 			c.batch = Max(c.batch / 8, 1);
@@ -155,20 +204,21 @@ tracer_correlator_main(Datum arg)
 		}
 		if (c.presence != TRACER_PRESENT)
 		{
+			tracer_report_ready(false, false);
 			stand_by(c.presence);
 			wait_for(POLL_MS, idle);
 			continue;
 		}
-		tracer_report_ready();
 		if (c.taken > 0)
 			rest(Min(c.took_us / 1000, LONGEST_REST_MS), resting);
 		else
 		{
 			long		flush = pgstat_report_stat(false);
+			long		next = until_next(&c);
 
 			tracer_report_state(TRACER_IDLE);
 			pgstat_report_activity(STATE_IDLE, "waiting for alerts");
-			wait_for(flush > 0 ? Min(flush, POLL_MS) : POLL_MS, idle);
+			wait_for(flush > 0 ? Min(flush, next) : next, idle);
 		}
 	}
 }

@@ -74,10 +74,11 @@ stop_processes(Oid database)
 			{
 				TracerProcess *process = &slot->process[kind];
 
-				if (process->pid != 0 && process->pid != pids[kind])
+				/* one that was starting hears of it now */
+				if (process->pid != 0 && pids[kind] == 0)
 				{
 					pids[kind] = process->pid;
-					tracer_ask_to_leave(process);
+					tracer_ask_to_leave(slot);
 				}
 				if (process->state == TRACER_STARTING)
 					waiting = true;

@@ -128,14 +128,18 @@ leave(int code, Datum arg)
 }
 
 /*
- * Under the lock, with asked_to_leave set in its slot: cancels what a process is
- * doing, and wakes it if that is nothing.
+ * Under the lock: tells the processes of a slot to end. The correlator's pass is
+ * cancelled; the sender ends in its own way, as requests are on their way.
  */
 void
-tracer_ask_to_leave(TracerProcess *process)
+tracer_ask_to_leave(TracerSlot *slot)
 {
-	if (process->pid != 0)
-		kill(process->pid, SIGINT);
+	static const int signals[] = {[TRACER_CORRELATOR] = SIGINT, [TRACER_SENDER] = SIGTERM};
+
+	slot->asked_to_leave = true;
+	for (int kind = 0; kind < TRACER_KINDS; kind++)
+		if (slot->process[kind].pid != 0)
+			kill(slot->process[kind].pid, signals[kind]);
 }
 
 bool
@@ -214,12 +218,13 @@ tracer_report_error(const char *message)
 }
 
 void
-tracer_report_ready(void)
+tracer_report_ready(bool ready, bool want_sender)
 {
-	if (my_slot == NULL || my_slot->ready)
+	if (my_slot == NULL || (my_slot->ready == ready && my_slot->want_sender == want_sender))
 		return;
 	tracer_lock(LW_EXCLUSIVE);
-	my_slot->ready = true;
+	my_slot->ready = ready;
+	my_slot->want_sender = want_sender;
 	tracer_unlock();
 	tracer_wake_launcher();
 }

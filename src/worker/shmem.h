@@ -113,8 +113,8 @@ extern PGDLLEXPORT void tracer_report_state(TracerState state);
 extern PGDLLEXPORT void tracer_report_pass(int64 done, int64 busy_us);
 extern PGDLLEXPORT void tracer_report_error(const char *message);
 
-/* The correlator: the extension is in order here. */
-extern void tracer_report_ready(void);
+/* The correlator: the extension is in order here, or not; is there to send? */
+extern void tracer_report_ready(bool ready, bool want_sender);
 
 /* Is this process the one of that kind for its database? */
 extern PGDLLEXPORT bool tracer_is(TracerKind kind);
@@ -127,7 +127,7 @@ extern PGDLLEXPORT TimestampTz tracer_correlated_at(void);
 extern PGDLLEXPORT void tracer_wake(Oid database, TracerKind kind);
 extern void tracer_wake_launcher(void);
 extern void tracer_launcher_attach(void);
-extern void tracer_ask_to_leave(TracerProcess *process);
+extern void tracer_ask_to_leave(TracerSlot *slot);
 extern void tracer_process_stopped(TracerProcess *process, TracerState state);
 
 /* ---- what the hooks ask of the launcher ------------------------------------------ */

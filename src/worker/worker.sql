@@ -36,6 +36,19 @@ CREATE TRIGGER wake AFTER INSERT ON tracer.incident_event FOR EACH STATEMENT EXE
 CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.installation
     FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
 
+-- What changes the time of the next notification: the correlator looks again.
+CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.channel
+    FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
+CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.route
+    FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
+CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.silence
+    FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
+CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.team
+    FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
+-- Tests and messages that are sent again go to the sender directly.
+CREATE TRIGGER wake AFTER INSERT OR UPDATE ON tracer.notification
+    FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake('sender');
+
 CREATE TRIGGER wake_replicated AFTER INSERT ON tracer.alert FOR EACH ROW EXECUTE FUNCTION tracer.wake();
 CREATE TRIGGER wake_replicated AFTER INSERT ON tracer.change FOR EACH ROW EXECUTE FUNCTION tracer.wake();
 CREATE TRIGGER wake_replicated AFTER INSERT OR UPDATE OR DELETE ON tracer.asset
@@ -98,6 +111,8 @@ SELECT d.datname AS database,
        w.done AS alerts_taken,
        CASE WHEN d.datname = pg_catalog.current_database() AND w.kind IS DISTINCT FROM 'sender'
             THEN pg_catalog.now() - (SELECT u.since FROM tracer.unplaced_alerts() u) END AS oldest_unplaced,
+       CASE WHEN d.datname = pg_catalog.current_database() AND w.kind IS DISTINCT FROM 'correlator'
+            THEN (SELECT count(*) FROM tracer.notification n WHERE n.state IN ('due', 'sending')) END AS outbox_depth,
        w.passes,
        w.busy_seconds,
        w.failures,
