@@ -14,6 +14,11 @@
 #error "tracer needs PostgreSQL 15 or newer"
 #endif
 
+/* VARDATA_ANY() and the like; part of postgres.h up to 15. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* The backend's current transaction, whether it has an xid or not. */
 #if PG_VERSION_NUM >= 170000
 #define my_lxid() (MyProc->vxid.lxid)

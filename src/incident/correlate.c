@@ -40,9 +40,6 @@ PG_FUNCTION_INFO_V1(tracer_regroup);
 PG_FUNCTION_INFO_V1(tracer_hold_correlation);
 PG_FUNCTION_INFO_V1(tracer_backtest);
 
-/* A snapshot to which every transaction is still to come. */
-#define SEEN_NOTHING "1:1:"
-
 static void
 forbid_old_snapshots(const char *function)
 {

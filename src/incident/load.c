@@ -45,7 +45,7 @@ load_settings(Pass *p, Datum overrides)
 	};
 	static Statement fingerprint = {
 		"SELECT md5(concat((SELECT string_agg(name || '=' || coalesce(value, ''), ',' ORDER BY name) "
-		"                     FROM tracer.setting), "
+		"                     FROM tracer.setting WHERE concerns = 'grouping'), "
 		"                  (SELECT string_agg(name || '=' || extract(epoch FROM quiet_after), ',' ORDER BY name) "
 		"                     FROM tracer.source WHERE quiet_after IS NOT NULL), "
 		"                  (SELECT string_agg(concat_ws(':', name, labels, source, extract(epoch FROM \"window\")), ',' "
@@ -87,14 +87,15 @@ load_settings(Pass *p, Datum overrides)
 
 /*
  * Reads how far the last pass came. False if there was none, or if it ran in
- * another cluster: then its snapshot means nothing here, and every alert
- * without a placement is new.
+ * another cluster, or rows came from one since: then its snapshot means nothing
+ * here, and every alert without a placement is new.
  */
 bool
 load_state(Pass *p)
 {
 	static Statement st = {
-		"SELECT seen::text, system_id, pass, watermark, fingerprint FROM tracer.correlate_state"
+		"SELECT CASE WHEN EXISTS (SELECT FROM tracer.foreign_row) THEN '" SEEN_NOTHING "' ELSE seen::text END, "
+		"       system_id, pass, watermark, fingerprint FROM tracer.correlate_state"
 	};
 	HeapTuple	row;
 	TupleDesc	desc;
@@ -115,7 +116,7 @@ load_state(Pass *p)
 		p->settings_changed = before == NULL || strcmp(before, p->fingerprint) != 0;
 	}
 	SPI_freetuptable(SPI_tuptable);
-	return !p->first;
+	return !p->first && strcmp(p->seen, SEEN_NOTHING) != 0;
 }
 
 /* ---- episodes -------------------------------------------------------------------- */

@@ -28,13 +28,16 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "guc.h"
 #include "incident/correlate.h"
+#include "incident/pass.h"
 #include "worker/process.h"
 #include "worker/worker.h"
 
 #define MAX_BATCH 50000
 #define POLL_MS 10000
 #define LONGEST_REST_MS 500
+#define HURRY_MS 10
 
 typedef struct Correlator
 {
@@ -42,6 +45,7 @@ typedef struct Correlator
 	int64		batch;			/* alerts to a transaction */
 	int64		taken;			/* by the last pass */
 	int64		took_us;		/* how long the last pass was */
+	TimestampTz next;			/* when to look at notifications again */
 } Correlator;
 
 static void
@@ -62,20 +66,80 @@ one_pass(void *arg)
 	}
 }
 
-/* Library and catalog disagree: nothing to do but to say so, once. */
+/*
+ * What is to be told about incidents, and when to look again; after the pass and
+ * not in it, so that incidents are seen first and the two can fail apart. Also
+ * whether a sender is of use here.
+ */
 static void
-idle_until_update(void)
+plan(void *arg)
 {
-	static bool said = false;
+	static Statement look = {"SELECT tracer.next_notification_at(), EXISTS (SELECT FROM tracer.channel)"};
+	static Statement write = {"SELECT tracer.plan_notifications()"};
+	Correlator *c = arg;
+	bool		want_sender;
 
-	if (!said)
-		ereport(WARNING,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("extension \"tracer\" in this database is of another version than the loaded library, " TRACER_VERSION),
-				 errhint("Run ALTER EXTENSION tracer UPDATE, or restart the server to load the library that is installed now.")));
-	said = true;
-	tracer_report_state(TRACER_MISMATCH);
-	pgstat_report_activity(STATE_IDLE, "library and catalog of tracer disagree: ALTER EXTENSION tracer UPDATE, or restart");
+	c->presence = tracer_begin();
+	if (c->presence == TRACER_PRESENT)
+	{
+		query_begin();
+		query(&look, 0, NULL, NULL, NULL);
+		c->next = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, DT_NOEND);
+		want_sender = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2) || tracer_heartbeat_url[0] != '\0';
+		if (c->next <= GetCurrentTimestamp())
+		{
+			query(&write, 0, NULL, NULL, NULL);
+			query(&look, 0, NULL, NULL, NULL);
+			c->next = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, DT_NOEND);
+		}
+		SPI_finish();
+		tracer_report_ready(true, want_sender);
+	}
+	tracer_commit();
+}
+
+/*
+ * How long there is nothing to do by itself. News that a look left over are due
+ * at once; what has been due for longer is the sender's, and no reason to hurry.
+ */
+static long
+until_next(const Correlator *c)
+{
+	if (c->next == DT_NOBEGIN)
+		return HURRY_MS;
+	return Min(POLL_MS, Max(HURRY_MS * 100, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), c->next)));
+}
+
+/*
+ * Library and catalog disagree, or the database is a copy: nothing to do but to
+ * say so, once, and to wait until a person has acted.
+ */
+static void
+stand_by(TracerPresence why)
+{
+	static TracerPresence said = TRACER_PRESENT;
+
+	if (why == TRACER_OTHER_VERSION)
+	{
+		if (said != why)
+			ereport(WARNING,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("\"%s\" stands by: the extension there is of another version than the loaded library, %s",
+							MyBgworkerEntry->bgw_name, TRACER_VERSION),
+					 errhint("Run ALTER EXTENSION tracer UPDATE, or restart the server to load the library that is installed now.")));
+		tracer_report_state(TRACER_MISMATCH);
+		pgstat_report_activity(STATE_IDLE, "waiting for ALTER EXTENSION tracer UPDATE, or a restart");
+	}
+	else
+	{
+		if (said != why)
+			ereport(LOG,
+					(errmsg("\"%s\" stands by: the database was restored or copied", MyBgworkerEntry->bgw_name),
+					 errhint("SELECT tracer.arm() lets it act by itself here.")));
+		tracer_report_state(TRACER_UNARMED);
+		pgstat_report_activity(STATE_IDLE, "waiting for tracer.arm()");
+	}
+	said = why;
 }
 
 static void
@@ -83,6 +147,8 @@ wait_for(long ms, uint32 wait_event)
 {
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
 	ResetLatch(MyLatch);
+	if (tracer_asked_to_leave())
+		proc_exit(0);
 	CHECK_FOR_INTERRUPTS();
 	tracer_reload();
 }
@@ -117,7 +183,8 @@ tracer_correlator_main(Datum arg)
 	{
 		tracer_report_state(TRACER_WORKING);
 		pgstat_report_activity(STATE_RUNNING, "correlating alerts");
-		if (!tracer_try(one_pass, &c))
+		if (!tracer_try(one_pass, &c) ||
+			(c.presence == TRACER_PRESENT && !tracer_try(plan, &c)))
 		{
 			failures++;
 			c.batch = Max(c.batch / 8, 1);
@@ -128,29 +195,30 @@ tracer_correlator_main(Datum arg)
 			continue;
 		}
 		failures = 0;
-		c.batch = MAX_BATCH;
+		c.batch = Min(c.batch * 2, MAX_BATCH);
 
 		if (c.presence == TRACER_NOT_THERE)
 		{
 			tracer_report_state(TRACER_ABSENT);
 			proc_exit(0);
 		}
-		if (c.presence == TRACER_OTHER_VERSION)
+		if (c.presence != TRACER_PRESENT)
 		{
-			idle_until_update();
+			tracer_report_ready(false, false);
+			stand_by(c.presence);
 			wait_for(POLL_MS, idle);
 			continue;
 		}
-		tracer_report_ready();
 		if (c.taken > 0)
 			rest(Min(c.took_us / 1000, LONGEST_REST_MS), resting);
 		else
 		{
 			long		flush = pgstat_report_stat(false);
+			long		next = until_next(&c);
 
 			tracer_report_state(TRACER_IDLE);
 			pgstat_report_activity(STATE_IDLE, "waiting for alerts");
-			wait_for(flush > 0 ? Min(flush, POLL_MS) : POLL_MS, idle);
+			wait_for(flush > 0 ? Min(flush, next) : next, idle);
 		}
 	}
 }

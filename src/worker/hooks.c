@@ -15,8 +15,6 @@
  */
 #include "compat.h"
 
-#include <signal.h>
-
 #include "catalog/dependency.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_database.h"
@@ -76,10 +74,11 @@ stop_processes(Oid database)
 			{
 				TracerProcess *process = &slot->process[kind];
 
-				if (process->pid != 0 && process->pid != pids[kind])
+				/* one that was starting hears of it now */
+				if (process->pid != 0 && pids[kind] == 0)
 				{
 					pids[kind] = process->pid;
-					kill(process->pid, SIGTERM);
+					tracer_ask_to_leave(slot);
 				}
 				if (process->state == TRACER_STARTING)
 					waiting = true;

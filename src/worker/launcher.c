@@ -221,16 +221,6 @@ start_process(int slot, TracerKind kind, Known *k)
 	tracer_unlock();
 }
 
-/* Under the lock: tells the processes of a slot to end. */
-static void
-end_processes(TracerSlot *slot)
-{
-	slot->asked_to_leave = true;
-	for (int kind = 0; kind < TRACER_KINDS; kind++)
-		if (slot->process[kind].pid != 0)
-			kill(slot->process[kind].pid, SIGTERM);
-}
-
 /* Under the lock: a process ended; was that a failure? */
 static void
 note_end(TracerSlot *slot, TracerKind kind, Known *k)
@@ -287,7 +277,7 @@ collect(int n)
 		slot->ready = slot->want_sender = slot->asked_to_leave = false;
 	}
 	else if (!empty && (absent || k == NULL) && !slot->asked_to_leave)
-		end_processes(slot);
+		tracer_ask_to_leave(slot);
 }
 
 /* Under the lock. */

@@ -30,6 +30,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "incident/pass.h"
 #include "worker/process.h"
 
 void
@@ -87,6 +88,19 @@ find_extension(Oid *owner, bool *same_version)
 	return HeapTupleIsValid(tuple);
 }
 
+static bool
+is_armed(void)
+{
+	static Statement st = {"SELECT tracer.armed()"};
+	bool		armed;
+
+	query_begin();
+	query(&st, 0, NULL, NULL, NULL);
+	armed = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	SPI_finish();
+	return armed;
+}
+
 TracerPresence
 tracer_begin(void)
 {
@@ -101,7 +115,7 @@ tracer_begin(void)
 	if (!same_version)
 		return TRACER_OTHER_VERSION;
 	SetUserIdAndSecContext(owner, SECURITY_LOCAL_USERID_CHANGE);
-	return TRACER_PRESENT;
+	return is_armed() ? TRACER_PRESENT : TRACER_DISARMED;
 }
 
 void
@@ -127,6 +141,8 @@ tracer_try(void (*work) (void *arg), void *arg)
 	{
 		ErrorData  *error;
 
+		if (tracer_asked_to_leave())
+			proc_exit(0);
 		HOLD_INTERRUPTS();
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();

@@ -21,6 +21,7 @@ typedef enum TracerPresence
 	TRACER_PRESENT,
 	TRACER_NOT_THERE,			/* the extension is not installed here (any more) */
 	TRACER_OTHER_VERSION,		/* its catalog is of another version than this library */
+	TRACER_DISARMED,			/* restored or copied, and nobody said tracer.arm() */
 } TracerPresence;
 
 /*
@@ -33,8 +34,8 @@ extern PGDLLEXPORT void tracer_commit(void);
 
 /*
  * Runs something that may fail. If it does, the error is logged and reported,
- * the transaction rolled back, and false returned. Being told to end is no
- * failure: then the process ends.
+ * the transaction rolled back, and false returned. Being asked to
+ * leave, or told to end, is no failure: then the process ends.
  */
 extern PGDLLEXPORT bool tracer_try(void (*work) (void *arg), void *arg);
 

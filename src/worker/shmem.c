@@ -10,6 +10,8 @@
  */
 #include "compat.h"
 
+#include <signal.h>
+
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -125,6 +127,27 @@ leave(int code, Datum arg)
 	tracer_wake_launcher();
 }
 
+/*
+ * Under the lock: tells the processes of a slot to end. The correlator's pass is
+ * cancelled; the sender ends in its own way, as requests are on their way.
+ */
+void
+tracer_ask_to_leave(TracerSlot *slot)
+{
+	static const int signals[] = {[TRACER_CORRELATOR] = SIGINT, [TRACER_SENDER] = SIGTERM};
+
+	slot->asked_to_leave = true;
+	for (int kind = 0; kind < TRACER_KINDS; kind++)
+		if (slot->process[kind].pid != 0)
+			kill(slot->process[kind].pid, signals[kind]);
+}
+
+bool
+tracer_asked_to_leave(void)
+{
+	return my_slot != NULL && my_slot->asked_to_leave;
+}
+
 bool
 tracer_slot_attach(Oid database, TracerKind kind)
 {
@@ -195,12 +218,13 @@ tracer_report_error(const char *message)
 }
 
 void
-tracer_report_ready(void)
+tracer_report_ready(bool ready, bool want_sender)
 {
-	if (my_slot == NULL || my_slot->ready)
+	if (my_slot == NULL || (my_slot->ready == ready && my_slot->want_sender == want_sender))
 		return;
 	tracer_lock(LW_EXCLUSIVE);
-	my_slot->ready = true;
+	my_slot->ready = ready;
+	my_slot->want_sender = want_sender;
 	tracer_unlock();
 	tracer_wake_launcher();
 }

@@ -37,6 +37,7 @@ typedef enum TracerState
 	TRACER_WORKING,
 	TRACER_BACKING_OFF,			/* it failed and will try again */
 	TRACER_MISMATCH,			/* library and catalog disagree: it waits for an update */
+	TRACER_UNARMED,				/* restored or copied: it waits for tracer.arm() */
 	TRACER_ABSENT,				/* left, as the database has no tracer in it */
 } TracerState;
 
@@ -101,13 +102,19 @@ extern void tracer_unlock(void);
  */
 extern PGDLLEXPORT bool tracer_slot_attach(Oid database, TracerKind kind);
 
+/*
+ * Was this process asked to leave its database? Then it ends, quietly. Asking
+ * cancels what it is doing, so every error is to be looked at with this first.
+ */
+extern PGDLLEXPORT bool tracer_asked_to_leave(void);
+
 /* What this process reports of itself; without a slot, nothing happens. */
 extern PGDLLEXPORT void tracer_report_state(TracerState state);
 extern PGDLLEXPORT void tracer_report_pass(int64 done, int64 busy_us);
 extern PGDLLEXPORT void tracer_report_error(const char *message);
 
-/* The correlator: the extension is in order here. */
-extern void tracer_report_ready(void);
+/* The correlator: the extension is in order here, or not; is there to send? */
+extern void tracer_report_ready(bool ready, bool want_sender);
 
 /* Is this process the one of that kind for its database? */
 extern PGDLLEXPORT bool tracer_is(TracerKind kind);
@@ -120,6 +127,7 @@ extern PGDLLEXPORT TimestampTz tracer_correlated_at(void);
 extern PGDLLEXPORT void tracer_wake(Oid database, TracerKind kind);
 extern void tracer_wake_launcher(void);
 extern void tracer_launcher_attach(void);
+extern void tracer_ask_to_leave(TracerSlot *slot);
 extern void tracer_process_stopped(TracerProcess *process, TracerState state);
 
 /* ---- what the hooks ask of the launcher ------------------------------------------ */

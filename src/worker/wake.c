@@ -18,9 +18,11 @@
 #include "access/xact.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "alert/alert.h"
 #include "worker/worker.h"
 
 #define MAX_HELD 8
@@ -109,6 +111,19 @@ tracer_hold_to_end(Oid database)
 }
 
 /*
+ * Rows came with another transaction's id: the next pass must look for them by
+ * other means (alert/alert.c).
+ */
+static void
+mark_foreign_rows(void)
+{
+	SPI_connect();
+	if (SPI_execute("INSERT INTO tracer.foreign_row DEFAULT VALUES", false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not mark foreign rows");
+	SPI_finish();
+}
+
+/*
  * Trigger of the tables that give the correlator something to do, or with the
  * argument 'sender', the sender: which does not wake itself.
  */
@@ -124,6 +139,8 @@ tracer_wake_trigger(PG_FUNCTION_ARGS)
 				 errmsg("tracer.wake() was not called as a trigger"),
 				 errhint("It is hung on tables by the extension; there is no need to call it.")));
 	kind = trigger->tg_trigger->tgnargs > 0 ? TRACER_SENDER : TRACER_CORRELATOR;
+	if (alert_take_foreign_rows())
+		mark_foreign_rows();
 	if (tracer_shared != NULL && !tracer_is(kind))
 		tracer_wake_at_commit(kind);
 	return PointerGetDatum(NULL);
