@@ -12,7 +12,7 @@ RETURNS TABLE (incident_id bigint, title text, severity tracer.severity, resolve
                confidence real, confirmed boolean, placed boolean, suspect boolean, root text, root_id bigint, owner text,
                alert_count bigint, asset_count bigint, open_count bigint, notes bigint, splits bigint, said jsonb)
 LANGUAGE plpgsql STABLE ROWS 100
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -117,7 +117,7 @@ CREATE FUNCTION tracer.audience(incidents bigint[], at timestamptz)
 RETURNS TABLE (incident_id bigint, role text, asset text, owner text, "position" int, mode text, page text[], inform text[],
                always_page boolean, silence_id bigint, silenced_until timestamptz, reason text, doc jsonb)
 LANGUAGE plpgsql STABLE ROWS 200
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column

@@ -128,7 +128,7 @@ BEGIN
       FROM tracer.fill_secrets(tracer.render(facts,
              jsonb_build_object('event', preview.event, 'events', jsonb_build_array(preview.event), 'form', CASE WHEN preview.event = 'opened' THEN 'post' ELSE 'reply' END,
                'mode', t.mode, 'role', t.role, 'reason', t.reason, 'key', 'preview-1', 'attempt', 1, 'at', now(), 'thread', coalesce(t.key, 'preview'), 'ref', coalesce(t.ref, '{}') || '{"room": ""}'),
-             jsonb_build_object('name', place.name, 'kind', place.kind, 'settings', place.settings)), place.name, 'preview-1', now(), true) q;
+             jsonb_build_object('name', place.name, 'kind', place.kind, 'settings', place.settings)), place.name, NULL, 'preview-1', now()) q;
 END
 $$;
 COMMENT ON FUNCTION tracer.preview(text, bigint, text) IS 'The request that would tell a channel an event of an incident, secrets as asterisks; sends nothing. Errors: undefined_object for an unknown channel or incident, invalid_parameter_value for an unknown event.';

@@ -24,6 +24,10 @@
  * thread is on its way at a time. Everything that writes threads or the outbox
  * holds tracer.hold_planner() first, so no two transactions take these rows in
  * different orders.
+ *
+ * The functions on the way of a message look up a bounded number of rows by key.
+ * They forbid sequential scans and JIT, so that a database that autovacuum has
+ * not looked at yet, or an incident in a table of millions, costs no more.
  */
 
 -- ---- channels -------------------------------------------------------------------

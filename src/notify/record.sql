@@ -61,7 +61,7 @@ COMMENT ON FUNCTION tracer.thread_ref(text, text, jsonb) IS 'What later messages
 CREATE FUNCTION tracer.record_deliveries(notification_id bigint[], attempt int[], status int[], error text[], retry_after double precision[], response text[], started_at timestamptz[], connect_ms double precision[], total_ms double precision[], at timestamptz DEFAULT now())
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
