@@ -35,7 +35,7 @@ CREATE FUNCTION tracer.decide(incidents bigint[], at timestamptz)
 RETURNS TABLE (incident_id bigint, channel text, action text, thread_id bigint, events text[], mode text, role text, reason text,
                silence_id bigint, due_at timestamptz, said jsonb, edits boolean, brief boolean)
 LANGUAGE plpgsql STABLE ROWS 200
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
