@@ -14,7 +14,6 @@
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -159,8 +158,6 @@ outbox_claim(int max, MemoryContext context)
 	TimestampTz now = GetCurrentTimestamp();
 	List	   *result = NIL;
 
-	/* A lease that a crash loses is a notification sent again, with the same key. */
-	(void) set_config_option("synchronous_commit", "off", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	SPI_connect();
 	run(&plan, claim_sql, 2, types, values);
 	for (uint64 i = 0; i < SPI_processed; i++)

@@ -12,6 +12,8 @@
  *
  * Invariants:
  *
+ *	- The commit of a claim is on disk before anything of it is sent, and with it
+ *	  all that was decided before: whatever crashes, a repetition has the same key.
  *	- What was claimed stays in memory until it is recorded. If recording fails,
  *	  it is tried again, one by one, and nothing is claimed until it works: a
  *	  request is repeated only if this process died between sending and recording,
