@@ -20,12 +20,11 @@ a request, its parts one after the other:
     /huge/N         200 with N bytes of body
     /redirect       302 to /redirected
     /echo           200 with the request's headers and body
-    /flaky/N        500 for the first N requests with this Idempotency-Key, then 200
+    /flaky/N        500 for the first N requests with this key, then 200
 
 Each request becomes one line in LOG as soon as it is complete, a JSON object:
-at (Unix time), path, method, key (Idempotency-Key), length, connection (its
-number) and, with ?full at the end of the path, headers and body. Requests that
-answer 2xx are "taken".
+at (Unix time), path, method, key (of a CloudEvent: its id), length, connection (its
+number) and, with ?full at the end of the path, headers and body.
 """
 import argparse
 import asyncio
@@ -70,10 +69,11 @@ class Receiver(asyncio.Protocol):
 
     def request(self, head, lower, body):
         method, target, _ = head.split(" ", 2)
+        # A CloudEvent's id comes first in what jsonb prints.
         key = ""
-        at = lower.find("\nidempotency-key:")
+        at = body.find(b'"id": "')
         if at >= 0:
-            key = head[at + 17:].split("\r", 1)[0].strip()
+            key = body[at + 7:].split(b'"', 1)[0].decode("latin-1")
         entry = {"at": time.time(), "path": target, "method": method, "key": key,
                  "length": len(body), "connection": self.number}
         if target.endswith("?full"):
