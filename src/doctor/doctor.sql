@@ -53,11 +53,10 @@ WITH key AS (
        FROM waiting w
       WHERE w.n > 0 AND w.since < now() - interval '5 minutes' AND EXISTS (SELECT FROM state)
      UNION ALL
-     SELECT CASE WHEN EXISTS (SELECT FROM tracer.channel) THEN 'error' ELSE 'info' END, 'worker', NULL,
-            'tracer is not in shared_preload_libraries, so nothing is correlated or sent unless something calls for it',
-            'Add it and restart, or have pg_cron call tracer.correlate().'
+     SELECT 'error', 'worker', NULL, 'there are channels, but tracer is not in shared_preload_libraries, so nothing is sent',
+            'Add it in postgresql.conf and restart.'
        FROM worker w
-      WHERE w.state = 'not preloaded'
+      WHERE w.state = 'not preloaded' AND EXISTS (SELECT FROM tracer.channel)
      UNION ALL
      SELECT 'error', 'worker', NULL, 'this database was restored or copied, and tracer does nothing in it by itself',
             'SELECT tracer.arm(), if it is to page people.'

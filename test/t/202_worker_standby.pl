@@ -37,7 +37,6 @@ $primary->reload;
 ok(wait_for_worker($primary, 'tracing', 'none'), 'the worker of the primary is off');
 $primary->safe_psql('tracing', random_alerts_sql(100, 3000, 100, 0.6, 'last words'));
 $primary->wait_for_catchup($standby);
-my $incidents = $primary->safe_psql('tracing', 'SELECT max(incident_id) FROM tracer.incident');
 $primary->stop('immediate');
 $standby->promote;
 ok(wait_placed($standby, 'tracing'), 'promoted, it places what it has received');
@@ -52,8 +51,8 @@ my $gathering = new_node('gathering', "shared_preload_libraries = 'tracer'", 'ma
 new_database($gathering, 'tracing');
 ok(wait_for_worker($gathering, 'tracing', 'idle'), 'a server that gathers alerts');
 $standby->safe_psql('tracing', "CREATE PUBLICATION alerts FOR TABLE tracer.alert");
-my $connstr = $standby->connstr('tracing');
-$gathering->safe_psql('tracing', "CREATE SUBSCRIPTION alerts CONNECTION '$connstr' PUBLICATION alerts");
+my $connstr = quoted($standby->connstr('tracing'));
+$gathering->safe_psql('tracing', "CREATE SUBSCRIPTION alerts CONNECTION $connstr PUBLICATION alerts");
 $gathering->wait_for_subscription_sync($standby, 'alerts', 'tracing');
 ok(wait_placed($gathering, 'tracing'), 'what was copied first is placed');
 is(unplaced($gathering, 'tracing'), 0, 'all of it');
