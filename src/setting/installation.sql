@@ -31,12 +31,6 @@ SELECT d.oid, a.at, CASE WHEN a.at IS NOT NULL THEN session_user END
  WHERE d.datname = pg_catalog.current_database();
 
 CREATE FUNCTION tracer.armed() RETURNS boolean
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT count(*) = 1
-   AND bool_and(i.armed_at IS NOT NULL
-                AND i.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-  FROM tracer.installation i
-$$;
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'tracer_armed';
 COMMENT ON FUNCTION tracer.armed() IS 'Whether the background worker acts by itself in this database. False after a restore and in a copy of a database, until tracer.arm().';

@@ -30,7 +30,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "incident/pass.h"
+#include "setting/installation.h"
 #include "worker/process.h"
 
 void
@@ -88,19 +88,6 @@ find_extension(Oid *owner, bool *same_version)
 	return HeapTupleIsValid(tuple);
 }
 
-static bool
-is_armed(void)
-{
-	static Statement st = {"SELECT tracer.armed()"};
-	bool		armed;
-
-	query_begin();
-	query(&st, 0, NULL, NULL, NULL);
-	armed = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	SPI_finish();
-	return armed;
-}
-
 TracerPresence
 tracer_begin(void)
 {
@@ -115,7 +102,7 @@ tracer_begin(void)
 	if (!same_version)
 		return TRACER_OTHER_VERSION;
 	SetUserIdAndSecContext(owner, SECURITY_LOCAL_USERID_CHANGE);
-	return is_armed() ? TRACER_PRESENT : TRACER_DISARMED;
+	return installation_armed() ? TRACER_PRESENT : TRACER_DISARMED;
 }
 
 void

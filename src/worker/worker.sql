@@ -130,3 +130,16 @@ SELECT d.datname AS database,
   LEFT JOIN pg_catalog.pg_database d ON d.oid = w.database
   LEFT JOIN (SELECT s.kind FROM tracer.worker_status() s WHERE s.kind = 'launcher') AS l ON true;
 COMMENT ON VIEW tracer.workers IS 'The processes of tracer on this server: the launcher, and a correlator and a sender for each database. This database always has a row.';
+COMMENT ON COLUMN tracer.workers.database IS 'Database that it works for; NULL for the launcher.';
+COMMENT ON COLUMN tracer.workers.kind IS 'launcher, correlator or sender.';
+COMMENT ON COLUMN tracer.workers.pid IS 'Its process; NULL: it does not run.';
+COMMENT ON COLUMN tracer.workers.state IS 'idle, working, backing off (after an error), starting, stopped, disarmed (until tracer.arm()), other version (library and catalog disagree); for this database also none (no worker was given to it), standby, and not preloaded.';
+COMMENT ON COLUMN tracer.workers.last_pass_at IS 'End of its last pass that succeeded; NULL: none yet.';
+COMMENT ON COLUMN tracer.workers.alerts_taken IS 'Alerts that it took (correlator) or notifications that it sent (sender) since it got its slot; NULL: it has none.';
+COMMENT ON COLUMN tracer.workers.oldest_unplaced IS 'For how long the oldest alert that no pass has taken has been waiting; NULL: none waits, or another database.';
+COMMENT ON COLUMN tracer.workers.outbox_depth IS 'Notifications that wait to be sent or are being sent; NULL for a correlator and for other databases.';
+COMMENT ON COLUMN tracer.workers.passes IS 'Passes that succeeded.';
+COMMENT ON COLUMN tracer.workers.busy_seconds IS 'Time spent in them.';
+COMMENT ON COLUMN tracer.workers.failures IS 'Passes that failed.';
+COMMENT ON COLUMN tracer.workers.last_error_at IS 'When one last failed; NULL: none has.';
+COMMENT ON COLUMN tracer.workers.last_error IS 'With what; NULL also for other databases.';
