@@ -80,7 +80,7 @@ BEGIN
     day := extract(isodow FROM wall);
     from_time := part[2]::time;
     to_time := part[3]::time;
-    FOREACH span IN ARRAY string_to_array(lower(part[1]), ',') LOOP
+    FOREACH span IN ARRAY coalesce(string_to_array(lower(part[1]), ','), '{}') LOOP
         low := array_position(names, split_part(span, '-', 1));
         high := coalesce(array_position(names, nullif(split_part(span, '-', 2), '')), low);
         days := days || ARRAY(SELECT CASE WHEN d > 7 THEN d - 7 ELSE d END

@@ -68,7 +68,8 @@ BEGIN
     ), tried AS (
         -- every rule on every subject, with the conditions that do not hold
         SELECT s.role, s.asset, r.position,
-               (SELECT string_agg(format('%s is %s', m.key, CASE WHEN m.key = 'time' THEN 'another' ELSE coalesce((s.doc #> array_remove(m.path, NULL))::text, 'not set') END), ', ' ORDER BY m.key)
+               (SELECT string_agg(CASE WHEN m.key = 'time' THEN format('the time is %s %s', CASE m.op WHEN '=' THEN 'not in' ELSE 'in' END, m.value)
+                                       ELSE format('%s is %s', m.key, coalesce((s.doc #> array_remove(m.path, NULL))::text, 'not set')) END, ', ' ORDER BY m.key)
                   FROM tracer.matchers(r.match) m
                  WHERE NOT CASE WHEN m.key = 'time'
                                 THEN tracer.in_window(m.value, explain_route.at, (SELECT t.time_zone FROM tracer.team t WHERE t.name = s.owner)) = (m.op = '=')

@@ -94,7 +94,7 @@ DECLARE
 BEGIN
     IF incident IS NULL THEN
         headline := event -> 'body' ->> 'headline';
-        lines := ARRAY(SELECT jsonb_array_elements_text(event -> 'body' -> 'lines'));
+        lines := ARRAY(SELECT jsonb_array_elements_text(coalesce(event -> 'body' -> 'lines', '[]')));
         RETURN NEXT;
         RETURN;
     END IF;
@@ -140,7 +140,7 @@ BEGIN
     IF event -> 'body' ->> 'from' IS NOT NULL THEN
         lines := lines || format('Incident %s went into incident %s; this thread ends here.', event -> 'body' ->> 'from', event -> 'body' ->> 'into');
     END IF;
-    FOR note IN SELECT n.value FROM jsonb_array_elements_text(event -> 'notes') WITH ORDINALITY AS n (value, n) ORDER BY n.n LOOP
+    FOR note IN SELECT n.value FROM jsonb_array_elements_text(CASE jsonb_typeof(event -> 'notes') WHEN 'array' THEN event -> 'notes' ELSE '[]' END) WITH ORDINALITY AS n (value, n) ORDER BY n.n LOOP
         lines := lines || tracer.one_line(note, 500);
     END LOOP;
     IF root ->> 'runbook_url' IS NOT NULL THEN

@@ -75,7 +75,7 @@ BEGIN
         SELECT n.notification_id AS id, u.attempt, n.thread_id, n.incident_id, n.channel, n.said, n.form, c.kind, u.status,
                tracer.blot_secrets(left(u.error, 500), n.channel) AS error,
                tracer.blot_secrets(left(u.response, 2000), n.channel) AS response, left(u.response, 20000) AS whole,
-               u.started_at, u.connect_ms, u.total_ms, u.retry_after,
+               u.started_at, u.connect_ms, u.total_ms, CASE WHEN u.retry_after > 0 THEN least(u.retry_after, 3600) END AS pause,
                -- an attempt that was given up for lost and answered late counts if it went through
                n.state = 'sending' AND n.attempt = u.attempt AS current,
                n.state IN ('due', 'sending') AS open,
@@ -104,7 +104,7 @@ BEGIN
                due_at = CASE WHEN r.outcome = 'more' THEN at
                              WHEN r.outcome <> 'retry' THEN n.due_at
                              -- and not later than the last try before giving up
-                             ELSE greatest(at + least(r.retry_after, 3600) * interval '1 second',
+                             ELSE greatest(at + r.pause * interval '1 second',
                                            least(at + random() * least(300, 2.0 ^ least(r.attempt, 10)) * interval '1 second', n.give_up_at)) END
           FROM result r
          WHERE n.notification_id = r.id
@@ -134,7 +134,7 @@ BEGIN
                bool_or(r.outcome IN ('sent', 'more', 'dead') AND r.status IS NOT NULL) AS answered,
                count(*) FILTER (WHERE r.outcome = 'retry' AND r.status IS DISTINCT FROM 429) AS failed,
                bool_or(r.outcome IN ('retry', 'dead')) AS any_failed, bool_or(r.outcome = 'sent') AS any_sent,
-               max(least(r.retry_after, 3600)) FILTER (WHERE r.outcome = 'retry') AS pause,
+               max(r.pause) FILTER (WHERE r.outcome = 'retry') AS pause,
                max(coalesce(r.error, 'status ' || r.status)) FILTER (WHERE r.outcome IN ('retry', 'dead')) AS error
           FROM result r
          GROUP BY r.channel
