@@ -47,11 +47,12 @@ PG_MODULE_MAGIC;
 
 extern PGDLLEXPORT void tracer_sender_main(Datum arg);
 
-#define TAKEN_MAX 256			/* claimed and not recorded */
-#define WIRE_MAX 128			/* of them, on the wire */
-#define LANE_MAX 32				/* of one channel, on the wire */
+#define TAKEN_MAX 512			/* claimed and not recorded */
+#define WIRE_MAX 256			/* of them, on the wire */
+#define LANE_MAX 64				/* of one channel, on the wire */
+#define CLAIM_REST_MS 50		/* between claims while a lane has enough to go on with */
 #define POLL_MS 60000			/* looks for work by itself this often */
-#define MISMATCH_MS 10000
+#define NOT_NOW_MS 10000		/* disarmed, or library and catalog disagree */
 #define FULL_MS 1000			/* something is due, but its channel has enough */
 #define GRACE_MS 2000			/* for answers, when told to end */
 #define HEARTBEAT_MS 60000
@@ -63,6 +64,7 @@ typedef struct Lane
 	dlist_node	node;
 	char	   *channel;
 	int			running;
+	int			nwaiting;
 	dlist_head	waiting;
 	dlist_head	sent;
 } Lane;
@@ -78,6 +80,7 @@ typedef struct Sender
 
 	bool		want;			/* there may be something to claim */
 	TimestampTz look_at;		/* when there may be again */
+	TimestampTz claim_after;	/* a larger claim costs less for each */
 	TracerPresence presence;
 	List	   *claimed;
 	TimestampTz next;			/* what the outbox said about it */
@@ -198,6 +201,7 @@ take(Sender *s, Notification *n)
 	MemoryContextSetParent(n->context, s->context);
 	n->lane = lane;
 	dlist_push_tail(&lane->waiting, &n->node);
+	lane->nwaiting++;
 	s->taken++;
 }
 
@@ -213,6 +217,7 @@ start_one(Sender *s, Lane *lane, TimestampTz now)
 {
 	Notification *n = dlist_container(Notification, node, dlist_pop_head_node(&lane->waiting));
 
+	lane->nwaiting--;
 	if (after_ms(now, n->request.timeout_ms) >= n->lease_end)
 		give_up(s, n, "not sent: it waited for its turn for too long");
 	else if (!http_start(s->pool, &n->request))
@@ -246,6 +251,21 @@ start_waiting(Sender *s)
 			started = true;
 		}
 	}
+}
+
+static bool
+has_long_lane(Sender *s)
+{
+	dlist_iter	i;
+
+	dlist_foreach(i, &s->lanes)
+	{
+		Lane	   *lane = dlist_container(Lane, node, i.cur);
+
+		if (lane->nwaiting >= LANE_MAX)
+			return true;
+	}
+	return false;
 }
 
 /* ----------------------------------------------------------------- heartbeat */
@@ -309,13 +329,13 @@ transaction(Sender *s, void (*work) (void *))
 	s->failures = ok ? 0 : s->failures + 1;
 	if (!ok)
 		s->not_before = after_ms(now, tracer_back_off(s->failures));
-	else if (s->presence == TRACER_OTHER_VERSION)
-		s->not_before = after_ms(now, MISMATCH_MS);
 	else if (s->presence == TRACER_NOT_THERE)
 	{
 		tracer_report_state(TRACER_ABSENT);
 		proc_exit(0);
 	}
+	else if (s->presence != TRACER_PRESENT)
+		s->not_before = after_ms(now, NOT_NOW_MS);
 	return ok && s->presence == TRACER_PRESENT;
 }
 
@@ -353,7 +373,9 @@ claim(Sender *s)
 	MemoryContextReset(s->claiming);
 	s->claimed = NIL;
 
+	start_waiting(s);
 	now = GetCurrentTimestamp();
+	s->claim_after = has_long_lane(s) ? after_ms(now, CLAIM_REST_MS) : 0;
 	if (s->next == 0)
 		s->look_at = after_ms(now, POLL_MS);
 	else
@@ -499,16 +521,23 @@ end(Sender *s, TimestampTz now)
 		proc_exit(0);
 }
 
+static bool
+may_claim(Sender *s)
+{
+	return s->want && tracer_deliver && s->end_at == 0 && dlist_is_empty(&s->answered) && s->taken < TAKEN_MAX;
+}
+
 static long
 timeout_ms(Sender *s, TimestampTz now)
 {
-	bool		work = !dlist_is_empty(&s->answered) || (s->want && tracer_deliver && s->taken < TAKEN_MAX);
 	TimestampTz until = s->look_at;
 	long		wire = http_timeout_ms(s->pool);
 	long		ms;
 
-	if (work)
+	if (!dlist_is_empty(&s->answered))
 		until = s->not_before;
+	else if (may_claim(s))
+		until = Max(s->not_before, s->claim_after);
 	if (s->end_at != 0)
 		until = Min(until, after_ms(now, 100));
 	if (has_heartbeat())
@@ -593,12 +622,8 @@ tracer_sender_main(Datum arg)
 			s.want = true;
 			s.look_at = after_ms(now, POLL_MS);
 		}
-		if (s.want && tracer_deliver && dlist_is_empty(&s.answered) && s.taken < TAKEN_MAX &&
-			now >= s.not_before && s.end_at == 0)
-		{
+		if (may_claim(&s) && now >= s.not_before && now >= s.claim_after)
 			claim(&s);
-			start_waiting(&s);
-		}
 		drop_empty_lanes(&s);
 		heartbeat(&s, now);
 
