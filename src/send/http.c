@@ -313,10 +313,15 @@ static size_t
 on_reply(char *data, size_t size, size_t n, void *arg)
 {
 	Transfer   *t = arg;
+	size_t		len = size * n;
 
+	while (len > 0 && (data[len - 1] == '\n' || data[len - 1] == '\r'))
+		len--;
 	t->textlen = t->kept;
-	append(t, data, size * n);
-	if (size * n > 0 && (data[0] == '4' || data[0] == '5'))
+	if (t->kept > 0)
+		append(t, "\n", 1);
+	append(t, data, len);
+	if (len > 0 && (data[0] == '4' || data[0] == '5'))
 		t->kept = t->textlen;
 	return size * n;
 }
@@ -521,6 +526,8 @@ set_up(Transfer *t)
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "tracer");
+	/* A server that resets a stream of HTTP/2 after its answer loses the answer. */
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
 	/* Half of it, so that an unreachable host is told from a slow answer. */
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout / 2 + 1);

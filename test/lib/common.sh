@@ -162,7 +162,7 @@ Add the repository of https://apt.postgresql.org, or set PG_CONFIG to the pg_con
         command -v prove >/dev/null 2>&1 || need perl "Perl with prove"
         perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl "the Perl module IPC::Run"
         command -v python3 >/dev/null 2>&1 || need python3 "Python 3"
-        python3 -c 'import aiosmtpd' 2>/dev/null || need python3-aiosmtpd "the Python module aiosmtpd"
+        { /usr/bin/python3 -c 'import aiosmtpd' || python3 -c 'import aiosmtpd'; } 2>/dev/null || need python3-aiosmtpd "the Python module aiosmtpd"
         command -v openssl >/dev/null 2>&1 || need openssl "openssl"
         [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || need nginx-light "nginx"
         if [ -z "$_given" ] && [ -n "$PG_MAJOR" ] && [ -z "$TRACER_NO_CRON" ] &&

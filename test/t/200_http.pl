@@ -55,9 +55,7 @@ my @a = drive(['-p'],
 	[ 700, 'POST', "$url/drip", 'x' ],
 	[ 2000, 'GET', "$url/echo" ],
 	[ 2000, 'PUT', "$url/echo", 'body', 'header=X-One: 1', 'header=Content-Type: text/x' ]);
-is($a[0][0], 200, '200');
-is($a[1][0], 500, '500');
-is($a[2][0], 404, '404');
+is("$a[0][0] $a[1][0] $a[2][0]", '200 500 404', 'the status of an answer');
 is("$a[3][0] $a[3][1]", '429 17', 'Retry-After in seconds');
 is($a[4][0], 503, '503 with a date');
 ok($a[4][1] >= 37 && $a[4][1] <= 40, "Retry-After as a date ($a[4][1])");
@@ -162,7 +160,7 @@ daemon off; pid $n/pid; error_log $n/error; worker_processes 1;
 events { worker_connections 512; }
 http {
 	access_log off; client_body_temp_path $n/b; proxy_temp_path $n/p; fastcgi_temp_path $n/f; uwsgi_temp_path $n/u; scgi_temp_path $n/s;
-	limit_req_zone \$server_name zone=z:1m rate=1r/m;
+	limit_req_zone \$binary_remote_addr zone=z:1m rate=1r/m;
 	server {
 		listen 127.0.0.1:$nginx_port ssl http2;
 		ssl_certificate $tls/cert.pem; ssl_certificate_key $tls/key.pem;
@@ -180,9 +178,9 @@ END
 	my $u = "https://localhost:$nginx_port";
 	@a = drive([ @tls, '-n', 50 ], (map { [ 3000, 'POST', "$u/hook", 'x' ] } 1 .. 500),
 		[ 3000, 'POST', "$u/gone", 'x' ], map { [ 3000, 'POST', "$u/limited", 'x' ] } 1 .. 3);
-	is(scalar(grep { $_->[0] == 200 } @a[0 .. 499]), 500, 'nginx over HTTP/2');
+	is(join("\n", map { $_->[3] } grep { $_->[0] != 200 } @a[0 .. 499]), '', 'nginx over TLS');
 	is($a[500][0], 502, 'nothing behind it');
-	is(join(' ', sort map { "$_->[0]/$_->[1]" } @a[501 .. 503]), '200/0 429/33 429/33', 'its limit of requests');
+	is(join(' ', sort map { "$_->[0]/$_->[1]" } @a[501 .. 503]), '200/33 429/33 429/33', 'its limit of requests');
 	kill('QUIT', $pid);
 	waitpid($pid, 0);
 }
@@ -218,7 +216,7 @@ like($a[8][3], qr/malformed mail address number 1/, 'no command in an address');
 like($a[9][3], qr/needs a sender, recipients and a text/, 'no recipient');
 like($a[10][3], qr/could not connect/, 'no server');
 my @mails = server_log('mail');
-is(join('; ', map { join(',', @{ $_->{to} }) } @mails), 'one@example.com,two@example.com; three@example.com', 'what arrived');
+is(join('; ', sort map { join(',', @{ $_->{to} }) } @mails), 'one@example.com,two@example.com; three@example.com', 'what arrived');
 is($mails[0]{data}, "From: a\@b.c\r\nTo: d\@e.f\r\nSubject: late\r\n\r\n.dot\r\nhello\r\n", 'as it was written');
 unlike(join(' ', map { $_->[3] } @a), qr/hunter2/, 'no password in an answer');
 
