@@ -46,6 +46,8 @@ enum
 static const char *const record_sql =
 "SELECT tracer.record_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
+static const char *const release_sql = "SELECT tracer.release_notifications()";
+
 static const char *const next_sql = "SELECT tracer.next_notification_at()";
 
 /* Plans are made once; they notice by themselves when the extension is replaced. */
@@ -275,6 +277,16 @@ outbox_record(List *notifications)
 
 	SPI_connect();
 	run(&plan, record_sql, lengthof(types), types, arrays);
+	SPI_finish();
+}
+
+void
+outbox_release(void)
+{
+	static SPIPlanPtr plan = NULL;
+
+	SPI_connect();
+	run(&plan, release_sql, 0, NULL, NULL);
 	SPI_finish();
 }
 

@@ -44,6 +44,9 @@ typedef struct Notification
 extern List *outbox_claim(int max, MemoryContext context);
 extern void outbox_record(List *notifications);
 
+/* Makes due again what a sender before this one held when it died. */
+extern void outbox_release(void);
+
 /* When there may be something to claim; 0: nothing is waiting. */
 extern TimestampTz outbox_next(void);
 

@@ -81,6 +81,7 @@ typedef struct Sender
 	bool		want;			/* there may be something to claim */
 	TimestampTz look_at;		/* when there may be again */
 	TimestampTz claim_after;	/* a larger claim costs less for each */
+	bool		released;		/* what a sender before this one held */
 	TracerPresence presence;
 	List	   *claimed;
 	TimestampTz next;			/* what the outbox said about it */
@@ -349,6 +350,8 @@ claim_work(void *arg)
 	s->presence = tracer_begin();
 	if (s->presence == TRACER_PRESENT)
 	{
+		if (!s->released)
+			outbox_release();
 		s->claimed = outbox_claim(TAKEN_MAX - s->taken, s->claiming);
 		if (s->claimed == NIL)
 			s->next = outbox_next();
@@ -367,6 +370,7 @@ claim(Sender *s)
 		MemoryContextReset(s->claiming);
 		return;
 	}
+	s->released = true;
 	foreach(lc, s->claimed)
 		take(s, lfirst(lc));
 	s->want = s->claimed != NIL;

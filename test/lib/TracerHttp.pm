@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(start_server stop_server server_log make_certificates build_drive wait_until top);
+our @EXPORT = qw(start_server stop_server server_log make_certificates build_drive wait_until);
 
 my %servers;
 
