@@ -154,7 +154,9 @@ BEGIN
                               AND w.due_at <= at
                               AND NOT EXISTS (SELECT FROM tracer.notify_news f WHERE f.incident_id = w.incident_id)
                             ORDER BY w.due_at
-                            LIMIT least(c.allowed, max)
+                            -- so that one dead endpoint does not take all of the sender's places
+                            LIMIT greatest(least(c.allowed, max, 256 - (SELECT count(*) FROM tracer.notification h
+                                                                         WHERE h.channel = c.name AND h.state = 'sending' AND h.due_at > at)), 0)
                               FOR UPDATE SKIP LOCKED) AS x) AS d
              ORDER BY d.turn, d.mode = 'page' DESC, d.due_at
              LIMIT max) AS q;
