@@ -34,7 +34,7 @@
 #include "worker/process.h"
 #include "worker/worker.h"
 
-#define MAX_BATCH 50000
+#define MAX_BATCH 500000
 #define POLL_MS 10000
 #define LONGEST_REST_MS 500
 #define HURRY_MS 10
