@@ -12,7 +12,7 @@ RETURNS TABLE (incident_id bigint, title text, severity tracer.severity, resolve
                confidence real, confirmed boolean, placed boolean, suspect boolean, root text, root_id bigint, owner text,
                alert_count bigint, asset_count bigint, open_count bigint, notes bigint, splits bigint, said jsonb)
 LANGUAGE plpgsql STABLE ROWS 100
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -80,7 +80,7 @@ BEGIN
     day := extract(isodow FROM wall);
     from_time := part[2]::time;
     to_time := part[3]::time;
-    FOREACH span IN ARRAY string_to_array(lower(part[1]), ',') LOOP
+    FOREACH span IN ARRAY coalesce(string_to_array(lower(part[1]), ','), '{}') LOOP
         low := array_position(names, split_part(span, '-', 1));
         high := coalesce(array_position(names, nullif(split_part(span, '-', 2), '')), low);
         days := days || ARRAY(SELECT CASE WHEN d > 7 THEN d - 7 ELSE d END
@@ -115,9 +115,9 @@ COMMENT ON FUNCTION tracer.next_boundary(timestamptz) IS 'When a time window of 
 
 CREATE FUNCTION tracer.audience(incidents bigint[], at timestamptz)
 RETURNS TABLE (incident_id bigint, role text, asset text, owner text, "position" int, mode text, page text[], inform text[],
-               always_page boolean, silence_id bigint, silenced_until timestamptz, reason text)
+               always_page boolean, silence_id bigint, silenced_until timestamptz, reason text, doc jsonb)
 LANGUAGE plpgsql STABLE ROWS 200
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -238,9 +238,9 @@ BEGIN
            CASE WHEN c.mode = 'mute' THEN '{}' ELSE coalesce(c.channels, nullif(s.page, '{}'), nullif(fallback, '{}'), s.inform) END,
            CASE WHEN c.mode = 'mute' THEN '{}' ELSE coalesce(c.channels, s.inform) END,
            s.always_page, q.silence_id, q.until,
-           coalesce('rule ' || c.position || ', ', '')
-             || CASE s.role WHEN 'root' THEN 'root cause ' WHEN 'symptom' THEN 'symptom ' ELSE 'at risk ' END || coalesce(s.asset, 'without a name')
-             || CASE WHEN s.owner IS NULL THEN ', owned by nobody' ELSE ' of ' || s.owner END
+           coalesce('rule ' || c.position || ': ', '') || coalesce(s.asset, 'it') || coalesce(' of ' || s.owner, ', which nobody owns,')
+             || CASE s.role WHEN 'root' THEN ' is the root cause' WHEN 'symptom' THEN ' is a symptom' ELSE ' is at risk' END,
+           s.doc
       FROM chosen c
       JOIN subject s ON s.n = c.n
       LEFT JOIN LATERAL (SELECT i.silence_id, CASE WHEN i.matchers ? 'time' THEN least(i.ends_at, tracer.next_boundary(at)) ELSE i.ends_at END AS until
@@ -250,4 +250,4 @@ BEGIN
                           ORDER BY i.ends_at DESC, i.silence_id LIMIT 1) AS q ON true;
 END
 $$;
-COMMENT ON FUNCTION tracer.audience(bigint[], timestamptz) IS 'Who has to do with each of these incidents at a moment, one row per subject and rule: its role (root, symptom, at_risk), the mode (page, inform, mute, or auto: inform while suppression holds, else page), the channels to page and to inform, the silence that mutes it and until when, and the reason in words. position is the rule in tracer.route; NULL: what goes without saying. Resolved incidents have none.';
+COMMENT ON FUNCTION tracer.audience(bigint[], timestamptz) IS 'Who has to do with each of these incidents at a moment, one row per subject and rule: its role (root, symptom, at_risk), the mode (page, inform, mute, or auto: inform while suppression holds, else page), the channels to page and to inform, the silence that mutes it and until when, the reason in words, and what rules can match (NULL where there are no rules). position is the rule in tracer.route; NULL: what goes without saying. Resolved incidents have none.';

@@ -18,66 +18,64 @@
  *   {"secret": "password", "as": "option"}             options.password
  * A secret that was never set is left out ("optional": true) or an error.
  */
-CREATE FUNCTION tracer.fill_secrets(request jsonb, channel text, key text, at timestamptz, masked boolean)
-RETURNS TABLE (method text, url text, headers text[], body text, options jsonb, timeout_ms int)
+CREATE FUNCTION tracer.fill_secrets(request jsonb, channel text, secrets jsonb, key text, at timestamptz,
+    OUT method text, OUT url text, OUT headers text[], OUT body text, OUT options jsonb, OUT timeout_ms int)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
-    s      jsonb;
-    value  text;
-    stamp  text := extract(epoch FROM at)::bigint::text;
+    masked CONSTANT boolean := secrets IS NULL;
+    wanted CONSTANT jsonb := coalesce(request -> 'secrets', '[]');
+    filled jsonb := request -> 'body';
+    stamp  text;
     signed text;
-    extra  text[] := '{}';
+    value  text;
+    s      jsonb;
 BEGIN
     method := coalesce(request ->> 'method', 'POST');
     url := request ->> 'url';
     options := coalesce(request -> 'options', '{}');
     timeout_ms := coalesce((request ->> 'timeout_ms')::int, 10000);
-    FOR s IN SELECT e.value FROM jsonb_array_elements(coalesce(request -> 'secrets', '[]')) AS e (value) LOOP
-        SELECT CASE WHEN masked THEN '***' ELSE t.value END INTO value
-          FROM tracer.secret t WHERE t.channel = fill_secrets.channel AND t.name = s ->> 'secret';
-        IF NOT FOUND THEN
+    headers := ARRAY(SELECT h.key || ': ' || h.value FROM jsonb_each_text(coalesce(request -> 'headers', '{}')) AS h);
+    FOR i IN 0 .. jsonb_array_length(wanted) - 1 LOOP
+        s := wanted -> i;
+        value := CASE WHEN masked THEN '***' ELSE secrets ->> (s ->> 'secret') END;
+        IF value IS NULL THEN
             CONTINUE WHEN (s ->> 'optional')::boolean;
-            IF NOT masked THEN
-                RAISE EXCEPTION 'channel "%" has no secret "%"', channel, s ->> 'secret'
-                    USING ERRCODE = 'undefined_object',
-                          HINT = format('SELECT tracer.set_secret(%L, %L, ...) sets it.', channel, s ->> 'secret');
-            END IF;
-            value := '***';
+            RAISE EXCEPTION 'channel "%" has no secret "%"', channel, s ->> 'secret'
+                USING ERRCODE = 'undefined_object',
+                      HINT = format('SELECT tracer.set_secret(%L, %L, ...) sets it.', channel, s ->> 'secret');
         END IF;
         CASE s ->> 'as'
-        WHEN 'bearer' THEN extra := extra || ('Authorization: Bearer ' || value);
-        WHEN 'basic' THEN extra := extra || ('Authorization: Basic ' || CASE WHEN masked THEN value
+        WHEN 'bearer' THEN headers := headers || ('Authorization: Bearer ' || value);
+        WHEN 'basic' THEN headers := headers || ('Authorization: Basic ' || CASE WHEN masked THEN value
                  ELSE translate(encode(convert_to((s ->> 'user') || ':' || value, 'UTF8'), 'base64'), E'\n', '') END);
-        WHEN 'header' THEN extra := extra || ((s ->> 'name') || ': ' || value);
-        WHEN 'url' THEN url := value;
+        WHEN 'header' THEN headers := headers || ((s ->> 'name') || ': ' || value);
+        WHEN 'url' THEN url := CASE WHEN masked THEN coalesce(url, value) ELSE value END;
         WHEN 'option' THEN options := options || jsonb_build_object(s ->> 'secret', value);
-        WHEN 'body' THEN request := jsonb_set(request, ARRAY['body'] || ARRAY(SELECT jsonb_array_elements_text(s -> 'path')), to_jsonb(value));
+        WHEN 'body' THEN filled := jsonb_set(filled, ARRAY(SELECT jsonb_array_elements_text(s -> 'path')), to_jsonb(value));
         WHEN 'signature' THEN signed := value;
         ELSE RAISE EXCEPTION 'a renderer asked for a secret as "%"', s ->> 'as'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'It is bearer, basic, header, url, option, body or signature.';
         END CASE;
     END LOOP;
-    body := CASE jsonb_typeof(request -> 'body') WHEN 'string' THEN request ->> 'body' ELSE (request -> 'body')::text END;
+    body := CASE jsonb_typeof(filled) WHEN 'string' THEN filled #>> '{}' ELSE filled::text END;
     IF signed IS NOT NULL THEN
-        extra := extra || ARRAY['webhook-id: ' || key, 'webhook-timestamp: ' || stamp,
+        stamp := extract(epoch FROM at)::bigint;
+        headers := headers || ARRAY['webhook-id: ' || key, 'webhook-timestamp: ' || stamp,
             'webhook-signature: v1,' || CASE WHEN masked THEN signed ELSE
               translate(encode(tracer.hmac_sha256(convert_to(key || '.' || stamp || '.' || body, 'UTF8'),
                 CASE WHEN signed LIKE 'whsec\_%' THEN decode(substr(signed, 7), 'base64') ELSE convert_to(signed, 'UTF8') END), 'base64'), E'\n', '') END];
     END IF;
-    headers := ARRAY(SELECT h.key || ': ' || h.value FROM jsonb_each_text(coalesce(request -> 'headers', '{}')) AS h) || extra;
     -- Nobody's words begin a header of their own.
-    IF EXISTS (SELECT FROM unnest(headers) AS h WHERE h ~ '[\r\n]') OR url IS NULL OR url ~ '\s' THEN
+    IF array_to_string(headers, '') ~ '[\r\n]' OR url IS NULL OR url ~ '\s' THEN
         RAISE EXCEPTION 'channel "%" has no address, or one that cannot be sent to', channel
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'Neither the address nor a header may be missing or hold line breaks.';
     END IF;
-    RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION tracer.fill_secrets(jsonb, text, text, timestamptz, boolean) IS 'A renderer''s request as the sender takes it, with the channel''s secrets in their places (masked: asterisks). Errors: undefined_object for a secret that was never set, invalid_parameter_value for a request without address or with line breaks in a header.';
+COMMENT ON FUNCTION tracer.fill_secrets(jsonb, text, jsonb, text, timestamptz) IS 'A renderer''s request as the sender takes it, with the channel''s secrets (an object; NULL: asterisks instead) in their places. Errors: undefined_object for a secret that was never set, invalid_parameter_value for a request without address or with line breaks in a header.';
 
 CREATE FUNCTION tracer.render(incident jsonb, event jsonb, channel jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -112,7 +110,7 @@ COMMENT ON FUNCTION tracer.render(jsonb, jsonb, jsonb) IS 'The request that tell
 CREATE FUNCTION tracer.claim_notifications(max int DEFAULT 100, lease interval DEFAULT '1 minute', at timestamptz DEFAULT now())
 RETURNS TABLE (notification_id bigint, attempt int, channel text, kind text, method text, url text, headers text[], body text, options jsonb, timeout_ms int)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -169,7 +167,9 @@ BEGIN
      WHERE w.notification_id = ANY (picked) AND w.state = 'sending';
 
     FOR n IN
-        WITH fact AS MATERIALIZED (
+        WITH hidden AS MATERIALIZED (
+            SELECT q.channel, jsonb_object_agg(q.name, q.value) AS secrets FROM tracer.secret q GROUP BY q.channel
+        ), fact AS MATERIALIZED (
             SELECT f.* FROM tracer.message_facts(ARRAY(SELECT DISTINCT w.incident_id FROM tracer.notification w
                                                         WHERE w.notification_id = ANY (picked) AND w.incident_id IS NOT NULL)) f
         ), claimed AS (
@@ -187,15 +187,15 @@ BEGIN
                jsonb_build_object('event', x.event, 'events', x.events, 'form', x.form, 'mode', x.mode, 'role', x.role, 'reason', x.reason,
                  'key', x.key, 'attempt', x.attempt, 'at', x.created_at, 'thread', t.key, 'ref', t.ref, 'body', x.body,
                  'notes', CASE WHEN x.events && '{note,split}' THEN tracer.recent_notes(x.incident_id, t.said) END) AS event,
-               jsonb_build_object('name', c.name, 'kind', c.kind, 'settings', c.settings) AS place
+               jsonb_build_object('name', c.name, 'kind', c.kind, 'settings', c.settings) AS place, h.secrets
           FROM claimed x
           JOIN tracer.channel c ON c.name = x.channel
+          LEFT JOIN hidden h ON h.channel = x.channel
           LEFT JOIN tracer.thread t ON t.thread_id = x.thread_id
          ORDER BY array_position(picked, x.notification_id)
     LOOP
         BEGIN
-            SELECT q.* INTO STRICT request
-              FROM tracer.fill_secrets(tracer.render(n.facts, n.event, n.place), n.channel, n.key, at, false) q;
+            request := tracer.fill_secrets(tracer.render(n.facts, n.event, n.place), n.channel, coalesce(n.secrets, '{}'), n.key, at);
             notification_id := n.notification_id;
             attempt := n.attempt;
             channel := n.channel;

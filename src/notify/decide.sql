@@ -9,33 +9,35 @@
  */
 
 -- What a kind of thread wants to hear of, in order of weight.
-CREATE FUNCTION tracer.wanted_events(happened text[], pages boolean, brief boolean, edits boolean) RETURNS text[]
+CREATE FUNCTION tracer.wanted_events(happened text[], pages boolean, role text, brief boolean, edits boolean) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT coalesce(array_agg(w.event ORDER BY w.weight), '{}')
-  FROM (VALUES (1, 'reopened',     true,  true),
-               (2, 'resolved',     true,  true),
-               (3, 'escalated',    true,  true),
-               (4, 'repeat',       true,  true),
-               (5, 'root_changed', true,  true),
-               (6, 'merged',       false, true),
-               (7, 'split',        false, true),
-               (8, 'severity',     false, false),
-               (9, 'note',         false, false),
-               (10, 'acknowledged', false, false),
-               (11, 'symptoms',    false, false)) AS w (weight, event, if_brief, if_informed)
+  FROM (VALUES (1, 'reopened',     1),
+               (2, 'resolved',     1),
+               (3, 'escalated',    1),
+               (4, 'repeat',       1),
+               (5, 'root_changed', 1),
+               (6, 'merged',       2),
+               (7, 'split',        2),
+               (8, 'severity',     4),
+               (9, 'note',         4),
+               (10, 'acknowledged', 3),
+               (11, 'symptoms',    4)) AS w (weight, event, least_interest)
  WHERE w.event = ANY (happened)
-   AND (w.if_brief OR NOT brief)
-   AND (w.if_informed OR pages OR edits)
+   AND w.least_interest <= CASE WHEN brief THEN 1
+                                WHEN edits OR pages AND role = 'root' THEN 4
+                                WHEN pages THEN 3
+                                ELSE 2 END
 $$;
-COMMENT ON FUNCTION tracer.wanted_events(text[], boolean, boolean, boolean) IS 'Of what happened, what a channel is told, weightiest first: all of it where it pages; where it only informs, what changes the picture, and the rest only where a message can be edited without a sound; for SMS and mail the least.';
+COMMENT ON FUNCTION tracer.wanted_events(text[], boolean, text, boolean, boolean) IS 'Of what happened, what a channel is told, weightiest first: all of it where the root cause is paged, and where a message can be edited without a sound; who is paged for a symptom also that somebody has it; who is only informed, what changes the picture; SMS and mail the least.';
 
 CREATE FUNCTION tracer.decide(incidents bigint[], at timestamptz)
 RETURNS TABLE (incident_id bigint, channel text, action text, thread_id bigint, events text[], mode text, role text, reason text,
                silence_id bigint, due_at timestamptz, said jsonb, edits boolean, brief boolean)
 LANGUAGE plpgsql STABLE ROWS 200
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -142,7 +144,10 @@ BEGIN
     ), told AS (
          -- Threads that are open on both sides: what is new to them.
          SELECT t.*, s.said AS now_said, s.resolved, s.by_person, k.edits, k.brief,
-                w.channel IS NOT NULL AS wanted, coalesce(w.pages, false) AS pages, coalesce(w.role, t.role) AS now_role, coalesce(w.reason, t.reason) AS now_reason,
+                w.channel IS NOT NULL AS wanted, coalesce(w.pages, false) AS pages, coalesce(w.role, CASE WHEN t.role = 'root' AND NOT s.resolved
+                                      AND NOT EXISTS (SELECT FROM audience a WHERE a.incident_id = t.incident_id AND a.role = 'root' AND t.channel = ANY (a.page || a.inform))
+                                      THEN 'symptom' ELSE t.role END) AS now_role,
+                coalesce(w.reason, t.reason) AS now_reason,
                 coalesce(w.silenced, false) AND NOT s.resolved AS silenced, w.silenced_until,
                 t.mode = 'page' AND NOT t.shadow AND NOT s.resolved AND s.acknowledged_at IS NULL AND w.channel IS NOT NULL AS repeats,
                 t.paged_at + repeat_interval AS repeat_at,
@@ -171,12 +176,12 @@ BEGIN
                                                WHEN t.repeats AND at >= t.repeat_at THEN 'repeat' END
                        -- not its business any more: only what sets right what it was told
                        ELSE ARRAY(SELECT e FROM unnest(t.happened) AS e WHERE e IN ('root_changed', 'merged', 'split', 'reopened')) END,
-                  t.mode = 'page' OR t.pages, t.brief, t.edits) AS events
+                  t.mode = 'page' OR t.pages, t.now_role, t.brief, t.edits) AS events
            FROM told t
     ), timed AS (
          SELECT u.*,
                 CASE WHEN u.events && '{reopened,escalated,repeat,acknowledged}' OR u.resolved AND u.by_person THEN at
-                     ELSE greatest(u.said_at + group_interval, at) END AS at
+                     ELSE greatest(u.said_at + group_interval, at) END AS tell_at
            FROM update u
           WHERE u.events <> '{}'
     )
@@ -195,8 +200,8 @@ BEGIN
                              WHERE n.incident_id = w.incident_id AND n.channel = w.channel AND n.state = 'muted' AND n.silence_id = w.silence_id))
     UNION ALL
     -- The next message.
-    SELECT t.incident_id, t.channel, CASE WHEN at < t.at THEN 'wait' ELSE 'update' END, t.thread_id, t.events,
-           CASE WHEN t.pages THEN 'page' ELSE t.mode END, t.now_role, t.now_reason, NULL, t.at, t.now_said, t.edits, t.brief
+    SELECT t.incident_id, t.channel, CASE WHEN at < t.tell_at THEN 'wait' ELSE 'update' END, t.thread_id, t.events,
+           CASE WHEN t.pages THEN 'page' ELSE t.mode END, t.now_role, t.now_reason, NULL, t.tell_at, t.now_said, t.edits, t.brief
       FROM timed t
     UNION ALL
     -- A message that has not left, and should not any more.

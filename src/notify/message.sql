@@ -10,7 +10,7 @@
 CREATE FUNCTION tracer.message_facts(incidents bigint[])
 RETURNS TABLE (incident_id bigint, facts jsonb, said jsonb)
 LANGUAGE plpgsql STABLE ROWS 100
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -94,7 +94,7 @@ DECLARE
 BEGIN
     IF incident IS NULL THEN
         headline := event -> 'body' ->> 'headline';
-        lines := ARRAY(SELECT jsonb_array_elements_text(event -> 'body' -> 'lines'));
+        lines := ARRAY(SELECT jsonb_array_elements_text(coalesce(event -> 'body' -> 'lines', '[]')));
         RETURN NEXT;
         RETURN;
     END IF;
@@ -106,10 +106,12 @@ BEGIN
             || ', after ' || coalesce(tracer.span(extract(epoch FROM (incident ->> 'resolved_at')::timestamptz - (incident ->> 'opened_at')::timestamptz)), '?');
     END IF;
 
+    headline := left(headline, 200);
     lines := ARRAY[format('%s: %s (incident %s, %s)', upper(incident ->> 'severity'), tracer.one_line(incident ->> 'title', 300),
                           incident ->> 'incident', incident ->> 'status')];
     IF event ->> 'role' = 'symptom' THEN
-        lines := lines || format('For you a symptom: %s.', tracer.one_line(event ->> 'reason', 300));
+        lines := lines || format('You %s: %s.', CASE event ->> 'mode' WHEN 'page' THEN 'are paged for a symptom' ELSE 'are informed' END,
+                                 tracer.one_line(event ->> 'reason', 300));
     END IF;
     lines := lines || CASE WHEN (root ->> 'confirmed')::boolean THEN format('Root cause, confirmed: %s.', origin)
                            WHEN (root ->> 'named')::boolean
@@ -135,10 +137,10 @@ BEGIN
                                               FROM jsonb_array_elements_text(incident -> 'affected') WITH ORDINALITY AS a (value, n) WHERE a.n <= 5)
                            || CASE WHEN others > 5 THEN format(' and %s more', others - 5) ELSE '' END || '.');
     END IF;
-    IF what = 'merged' AND event ->> 'reason' LIKE 'incident % went into incident %' THEN
-        lines := lines || (initcap(left(event ->> 'reason', 1)) || substr(event ->> 'reason', 2) || '.');
+    IF event -> 'body' ->> 'from' IS NOT NULL THEN
+        lines := lines || format('Incident %s went into incident %s; this thread ends here.', event -> 'body' ->> 'from', event -> 'body' ->> 'into');
     END IF;
-    FOR note IN SELECT n.value FROM jsonb_array_elements_text(event -> 'notes') WITH ORDINALITY AS n (value, n) ORDER BY n.n LOOP
+    FOR note IN SELECT n.value FROM jsonb_array_elements_text(CASE jsonb_typeof(event -> 'notes') WHEN 'array' THEN event -> 'notes' ELSE '[]' END) WITH ORDINALITY AS n (value, n) ORDER BY n.n LOOP
         lines := lines || tracer.one_line(note, 500);
     END LOOP;
     IF root ->> 'runbook_url' IS NOT NULL THEN

@@ -24,6 +24,10 @@
  * thread is on its way at a time. Everything that writes threads or the outbox
  * holds tracer.hold_planner() first, so no two transactions take these rows in
  * different orders.
+ *
+ * The functions on the way of a message look up a bounded number of rows by key.
+ * They forbid sequential scans and JIT, so that a database that autovacuum has
+ * not looked at yet, or an incident in a table of millions, costs no more.
  */
 
 -- ---- channels -------------------------------------------------------------------
@@ -361,7 +365,7 @@ CREATE TABLE tracer.notify_news (
 );
 CREATE INDEX notify_news_incident ON tracer.notify_news (incident_id);
 COMMENT ON TABLE tracer.notify_news IS 'Incidents that changed since the planner last looked at them. Not for users.';
-COMMENT ON COLUMN tracer.notify_news.incident_id IS 'The incident; may be listed several times.';
+COMMENT ON COLUMN tracer.notify_news.incident_id IS 'The incident; may be listed several times. 0 stands for the digests.';
 
 CREATE TABLE tracer.notify_timer (
     incident_id bigint PRIMARY KEY,
@@ -369,7 +373,7 @@ CREATE TABLE tracer.notify_timer (
 );
 CREATE INDEX notify_timer_next_at ON tracer.notify_timer (next_at);
 COMMENT ON TABLE tracer.notify_timer IS 'When the planner has to look at an incident again though nothing changed. Not for users.';
-COMMENT ON COLUMN tracer.notify_timer.incident_id IS 'The incident.';
+COMMENT ON COLUMN tracer.notify_timer.incident_id IS 'The incident; 0 stands for the digests.';
 COMMENT ON COLUMN tracer.notify_timer.next_at IS 'When.';
 
 -- Without a channel there is nobody to tell, and no planner need ever run.
@@ -391,16 +395,19 @@ CREATE TRIGGER notify_update AFTER UPDATE ON tracer.incident
 CREATE TRIGGER notify_insert AFTER INSERT ON tracer.incident_event
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_news();
 
--- New rules bear on every incident that is open.
+-- New rules bear on every incident that is open, and on when digests are due.
 CREATE FUNCTION tracer.note_rules() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO tracer.notify_news (incident_id)
+    SELECT 0
+    UNION ALL
     SELECT i.incident_id
       FROM tracer.incident i
      WHERE i.merged_into IS NULL
-       AND (i.ended_at IS NULL OR i.reopened_at >= i.ended_at);
+       AND (i.ended_at IS NULL OR i.reopened_at >= i.ended_at)
+       AND EXISTS (SELECT FROM tracer.channel);
     RETURN NULL;
 END
 $$;
@@ -408,6 +415,7 @@ COMMENT ON FUNCTION tracer.note_rules() IS 'Trigger function: has the planner lo
 CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON tracer.channel FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_rules();
 CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON tracer.route FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_rules();
 CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON tracer.silence FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_rules();
+CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON tracer.setting_override FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_rules();
 CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON tracer.team FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_rules();
 
 CREATE FUNCTION tracer.hold_planner() RETURNS void

@@ -35,10 +35,11 @@ BEGIN
              WHERE n.thread_id = t.thread_id AND n.state = 'due' AND n.attempt = 0;
             UPDATE tracer.thread h SET closed_at = at, seq = h.seq + 1 WHERE h.thread_id = t.thread_id;
             IF t.said IS NOT NULL OR EXISTS (SELECT FROM tracer.notification n WHERE n.thread_id = t.thread_id AND n.state IN ('due', 'sending')) THEN
-                INSERT INTO tracer.notification (thread_id, incident_id, channel, event, events, form, mode, role, reason, key, state, due_at, created_at, give_up_at)
-                SELECT t.thread_id, t.winner, t.channel, 'merged', '{merged}', CASE WHEN k.edits AND t.ref <> '{}' THEN 'edit' ELSE 'post' END,
-                       t.mode, t.role, format('incident %s went into incident %s', t.incident_id, t.winner),
-                       t.key || '-' || t.seq + 1, CASE WHEN t.shadow THEN 'shadow' ELSE 'due' END, at, at, at + tracer.get('give_up_after')::interval
+                INSERT INTO tracer.notification (thread_id, incident_id, channel, event, events, form, mode, role, reason, key, state, due_at, created_at, give_up_at, body)
+                SELECT t.thread_id, t.winner, t.channel, 'merged', '{merged}', CASE WHEN k.edits AND t.ref ? 'ts' THEN 'edit' ELSE 'post' END,
+                       t.mode, t.role, t.reason,
+                       t.key || '-' || t.seq + 1, CASE WHEN t.shadow THEN 'shadow' ELSE 'due' END, at, at, at + tracer.get('give_up_after')::interval,
+                       jsonb_build_object('from', t.incident_id, 'into', t.winner)
                   FROM tracer.channel c
                   JOIN tracer.channel_kinds k ON k.name = c.kind
                  WHERE c.name = t.channel;
@@ -53,7 +54,7 @@ COMMENT ON FUNCTION tracer.follow_merges(bigint[], timestamptz) IS 'Moves the th
 
 CREATE FUNCTION tracer.plan_notifications(at timestamptz DEFAULT now(), max_incidents int DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -70,7 +71,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM tracer.notify_news)
        AND NOT EXISTS (SELECT FROM tracer.notify_timer t WHERE t.next_at <= at)
     THEN
-        RETURN tracer.plan_digests(at);
+        RETURN 0;
     END IF;
     PERFORM tracer.hold_planner();
 
@@ -113,7 +114,7 @@ BEGIN
           FROM decision d
          WHERE d.action = 'update'
            AND t.thread_id = d.thread_id
-        RETURNING t.*, d.events, d.brief, d.edits AND t.ref <> '{}' AS edits
+        RETURNING t.*, d.events, d.brief, d.edits AND (t.ref ? 'ts' OR t.shadow) AS edits
     ), dropped AS (
         UPDATE tracer.notification n
            SET state = 'dropped', reason = d.reason
@@ -168,16 +169,13 @@ BEGIN
         ON CONFLICT (incident_id) DO UPDATE SET next_at = excluded.next_at
     )
     SELECT count(*) INTO n FROM posted;
-    RETURN written + n + tracer.plan_digests(at);
+    IF 0 = ANY (changed) THEN
+        n := n + tracer.plan_digests(at);
+    END IF;
+    RETURN written + n;
 END
 $$;
 COMMENT ON FUNCTION tracer.plan_notifications(timestamptz, int) IS 'Decides what is to be told about incidents that changed, or whose time has come, and writes it to the outbox; returns the number of messages written, shadow and muted ones included. Touches at most max_incidents incidents of each sort; call it again while tracer.next_notification_at() is not in the future. Idempotent; the time is an argument so that tests can choose it.';
-
-CREATE FUNCTION tracer.plan_digests(at timestamptz) RETURNS bigint
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$ SELECT 0::bigint $$;
-COMMENT ON FUNCTION tracer.plan_digests(timestamptz) IS 'Writes the daily digests that are due; returns how many. Not for users.';
 
 CREATE FUNCTION tracer.next_notification_at() RETURNS timestamptz
 LANGUAGE plpgsql STABLE SECURITY DEFINER

@@ -25,7 +25,6 @@ BEGIN
     -- Slack's Web API says what is wrong in the body.
     said := substring(response FROM '"error"\s*:\s*"([a-z_]+)"');
     RETURN CASE WHEN said IN ('ratelimited', 'rate_limited', 'internal_error', 'fatal_error', 'service_unavailable', 'request_timeout', 'team_added_to_org') THEN 'retry'
-                WHEN said = 'name_taken' THEN 'more'
                 WHEN form = 'edit' AND said IN ('message_not_found', 'cant_update_message', 'edit_window_closed') THEN 'sent'
                 ELSE 'dead' END;
 END
@@ -47,30 +46,22 @@ END
 $$;
 COMMENT ON FUNCTION tracer.blot_secrets(text, text) IS 'The words with the channel''s secrets as asterisks: what the other side answers may repeat them.';
 
-CREATE FUNCTION tracer.thread_ref(kind text, response text, ref jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION tracer.thread_ref(outcome text, response text, ref jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    answer jsonb;
-BEGIN
-    IF kind <> 'slack' THEN
-        RETURN ref;
-    END IF;
-    -- Long answers come cut off: what is wanted stands near the beginning.
-    answer := jsonb_strip_nulls(jsonb_build_object(
-        'channel', coalesce(substring(response FROM '"channel"\s*:\s*"([A-Z0-9]+)"'), substring(response FROM '"channel"\s*:\s*\{\s*"id"\s*:\s*"([A-Z0-9]+)"')),
-        'ts', substring(response FROM '"ts"\s*:\s*"([0-9.]+)"')));
-    -- The first message stays the one to edit and to reply to.
-    RETURN answer || ref;
-END
+-- A long answer comes cut off: what is wanted stands near its beginning. The
+-- first message stays the one to edit and to reply to.
+SELECT CASE outcome WHEN 'more' THEN jsonb_build_object('room', coalesce(substring(response FROM '"channel"\s*:\s*\{\s*"id"\s*:\s*"([A-Z0-9]+)"'), ''))
+                    ELSE jsonb_strip_nulls(jsonb_build_object('channel', substring(response FROM '"channel"\s*:\s*"([A-Z0-9]+)"'),
+                                                              'ts', substring(response FROM '"ts"\s*:\s*"([0-9.]+)"'))) END || ref
 $$;
-COMMENT ON FUNCTION tracer.thread_ref(text, text, jsonb) IS 'What later messages of a thread need of this answer, beside what is known already.';
+COMMENT ON FUNCTION tracer.thread_ref(text, text, jsonb) IS 'What later messages of a thread need of Slack''s answer, beside what is known already.';
 
 CREATE FUNCTION tracer.record_deliveries(notification_id bigint[], attempt int[], status int[], error text[], retry_after double precision[], response text[], started_at timestamptz[], connect_ms double precision[], total_ms double precision[], at timestamptz DEFAULT now())
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET jit = off
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -84,11 +75,13 @@ BEGIN
         SELECT n.notification_id AS id, u.attempt, n.thread_id, n.incident_id, n.channel, n.said, n.form, c.kind, u.status,
                tracer.blot_secrets(left(u.error, 500), n.channel) AS error,
                tracer.blot_secrets(left(u.response, 2000), n.channel) AS response, left(u.response, 20000) AS whole,
-               u.started_at, u.connect_ms, u.total_ms, u.retry_after,
+               u.started_at, u.connect_ms, u.total_ms, CASE WHEN u.retry_after > 0 THEN least(u.retry_after, 3600) END AS pause,
                -- an attempt that was given up for lost and answered late counts if it went through
                n.state = 'sending' AND n.attempt = u.attempt AS current,
                n.state IN ('due', 'sending') AS open,
-               CASE WHEN o.outcome = 'sent' AND c.kind = 'slack' AND u.response ~ '^\s*\{[^{]*"channel"\s*:\s*\{' THEN 'more'
+               -- that there is no channel for the incident must not keep the page from going out
+               CASE WHEN o.outcome <> 'retry' AND c.kind = 'slack' AND n.mode = 'page' AND t.thread_id IS NOT NULL
+                         AND tracer.slack_opens_room(n.event, n.form, c.settings, t.ref) THEN 'more'
                     WHEN o.outcome = 'retry' AND at >= n.give_up_at THEN 'dead'
                     ELSE o.outcome END AS outcome,
                n.give_up_at
@@ -96,6 +89,7 @@ BEGIN
                AS u (id, attempt, status, error, retry_after, response, started_at, connect_ms, total_ms)
           JOIN tracer.notification n ON n.notification_id = u.id
           LEFT JOIN tracer.channel c ON c.name = n.channel
+          LEFT JOIN tracer.thread t ON t.thread_id = n.thread_id
          CROSS JOIN LATERAL tracer.delivery_outcome(c.kind, n.form, coalesce(c.settings ->> 'url' ILIKE 'smtp%' OR c.kind = 'email', false), u.status, u.response) AS o (outcome)
     ), logged AS (
         INSERT INTO tracer.delivery_attempt (notification_id, attempt, outcome, status, error, response, started_at, connect_ms, total_ms)
@@ -110,7 +104,7 @@ BEGIN
                due_at = CASE WHEN r.outcome = 'more' THEN at
                              WHEN r.outcome <> 'retry' THEN n.due_at
                              -- and not later than the last try before giving up
-                             ELSE greatest(at + least(r.retry_after, 3600) * interval '1 second',
+                             ELSE greatest(at + r.pause * interval '1 second',
                                            least(at + random() * least(300, 2.0 ^ least(r.attempt, 10)) * interval '1 second', n.give_up_at)) END
           FROM result r
          WHERE n.notification_id = r.id
@@ -124,7 +118,7 @@ BEGIN
                failed_at = CASE WHEN x.sent THEN NULL WHEN x.dead AND t.said IS NULL THEN at ELSE t.failed_at END
           FROM (SELECT r.thread_id, bool_or(r.outcome = 'sent') AS sent, bool_or(r.outcome = 'dead') AS dead,
                        (array_agg(r.said ORDER BY r.id DESC) FILTER (WHERE r.outcome = 'sent'))[1] AS said,
-                       (array_agg(tracer.thread_ref(r.kind, r.whole, t.ref) ORDER BY r.form = 'post' DESC, r.id)
+                       (array_agg(tracer.thread_ref(r.outcome, r.whole, t.ref) ORDER BY r.form = 'post' DESC, r.id)
                           FILTER (WHERE r.outcome IN ('sent', 'more') AND r.kind = 'slack'))[1] AS ref
                   FROM result r
                   JOIN done d ON d.notification_id = r.id
@@ -140,7 +134,7 @@ BEGIN
                bool_or(r.outcome IN ('sent', 'more', 'dead') AND r.status IS NOT NULL) AS answered,
                count(*) FILTER (WHERE r.outcome = 'retry' AND r.status IS DISTINCT FROM 429) AS failed,
                bool_or(r.outcome IN ('retry', 'dead')) AS any_failed, bool_or(r.outcome = 'sent') AS any_sent,
-               max(least(r.retry_after, 3600)) FILTER (WHERE r.outcome = 'retry') AS pause,
+               max(r.pause) FILTER (WHERE r.outcome = 'retry') AS pause,
                max(coalesce(r.error, 'status ' || r.status)) FILTER (WHERE r.outcome IN ('retry', 'dead')) AS error
           FROM result r
          GROUP BY r.channel
