@@ -46,6 +46,13 @@
 #define DATCONNLIMIT_INVALID_DB (-2)
 #endif
 
+/* A set of events that lives as long as the process. */
+#if PG_VERSION_NUM >= 170000
+#define create_wait_event_set(n) CreateWaitEventSet(NULL, n)
+#else
+#define create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, n)
+#endif
+
 /* Wait events of extensions have names from 17 on. */
 #if PG_VERSION_NUM >= 170000
 #define wait_event_named(name) WaitEventExtensionNew(name)

@@ -19,6 +19,7 @@ bool		tracer_deliver = true;
 char	   *tracer_allowed_hosts = NULL;
 bool		tracer_allow_private_addresses = false;
 char	   *tracer_heartbeat_url = NULL;
+char	   *tracer_ca_file = NULL;
 
 /* A list of names, as in search_path: quoted where case or commas matter. */
 static bool
@@ -84,6 +85,13 @@ tracer_define_gucs(void)
 							   "Something outside pages when the requests stop. Empty: none is made.",
 							   &tracer_heartbeat_url,
 							   "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+
+	DefineCustomStringVariable("tracer.ca_file",
+							   "File with the certificates of authorities that servers may be vouched for by.",
+							   "Empty: those that the system trusts.",
+							   &tracer_ca_file,
+							   "", PGC_SIGHUP, 0,
 							   NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("tracer");

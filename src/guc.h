@@ -31,6 +31,9 @@ extern PGDLLEXPORT bool tracer_allow_private_addresses;
 /* Requested every minute while all is well; empty: nothing is. */
 extern PGDLLEXPORT char *tracer_heartbeat_url;
 
+/* Authorities whose certificates are good; empty: the system's. */
+extern PGDLLEXPORT char *tracer_ca_file;
+
 extern void tracer_define_gucs(void);
 
 #endif							/* TRACER_GUC_H */
