@@ -30,18 +30,63 @@ quiet_row(void *context, HeapTuple tuple, TupleDesc desc)
 }
 
 /*
- * Reads the settings; for a backtest, with others laid over them. The
- * fingerprint changes whenever anything does that decides about grouping.
+ * What the settings were when this backend last read them, and the rows that
+ * they were made of. Few passes find other rows, and reading all settings would
+ * be a good part of a pass over one alert.
  */
-void
-load_settings(Pass *p, Datum overrides)
+static struct
+{
+	char	   *rows;			/* NULL: nothing is kept */
+	char	   *fingerprint;
+	CascadeRules rules;
+	int64		quiet_after;
+	double		min_confidence;
+}			kept;
+
+/* All that the settings are made of beyond their defaults, as text. */
+static char *
+setting_rows(void)
+{
+	static Statement st = {
+		"SELECT concat((SELECT extversion || oid FROM pg_extension WHERE extname = 'tracer'), "
+		"              (SELECT json_agg(ARRAY[xmin::text, name, value] ORDER BY name) FROM tracer.setting_override), "
+		"              (SELECT json_agg(ARRAY[xmin::text, name, quiet_after::text] ORDER BY name) "
+		"                 FROM tracer.source WHERE quiet_after IS NOT NULL), "
+		"              (SELECT json_agg(ARRAY[xmin::text, name] ORDER BY name) FROM tracer.group_rule))"
+	};
+	char	   *rows;
+
+	query(&st, 0, NULL, NULL, NULL);
+	rows = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return rows;
+}
+
+static void
+keep_settings(const Pass *p, const char *rows)
+{
+	if (kept.rows)
+	{
+		pfree(kept.rows);
+		pfree(kept.fingerprint);
+		kept.rows = NULL;
+	}
+	/* they may have changed while they were read */
+	if (strcmp(rows, setting_rows()) != 0)
+		return;
+	kept.fingerprint = MemoryContextStrdup(TopMemoryContext, p->fingerprint);
+	kept.rules = p->rules;
+	kept.quiet_after = p->quiet_after;
+	kept.min_confidence = p->min_confidence;
+	kept.rows = MemoryContextStrdup(TopMemoryContext, rows);
+}
+
+static void
+read_settings(Pass *p, Datum overrides)
 {
 	static Statement settings = {
 		"SELECT s.name, coalesce(o.value, s.value) "
 		"  FROM tracer.setting s LEFT JOIN jsonb_each_text($1) o ON o.key = s.name"
-	};
-	static Statement quiet = {
-		"SELECT name, quiet_after::text FROM tracer.source WHERE quiet_after IS NOT NULL"
 	};
 	static Statement fingerprint = {
 		"SELECT md5(concat((SELECT string_agg(name || '=' || coalesce(value, ''), ',' ORDER BY name) "
@@ -81,7 +126,38 @@ load_settings(Pass *p, Datum overrides)
 			p->quiet_after = interval_us(value);
 	}
 	SPI_freetuptable(SPI_tuptable);
+}
 
+/*
+ * Reads the settings; for a backtest, with others laid over them. The
+ * fingerprint changes whenever anything does that decides about grouping.
+ */
+void
+load_settings(Pass *p, Datum overrides)
+{
+	static Statement quiet = {
+		"SELECT name, quiet_after::text FROM tracer.source WHERE quiet_after IS NOT NULL"
+	};
+
+	if (overrides)
+		read_settings(p, overrides);
+	else
+	{
+		char	   *rows = setting_rows();
+
+		if (kept.rows == NULL || strcmp(kept.rows, rows) != 0)
+		{
+			read_settings(p, overrides);
+			keep_settings(p, rows);
+		}
+		else
+		{
+			p->fingerprint = pstrdup(kept.fingerprint);
+			p->rules = kept.rules;
+			p->quiet_after = kept.quiet_after;
+			p->min_confidence = kept.min_confidence;
+		}
+	}
 	query_each(&quiet, 0, NULL, NULL, NULL, quiet_row, p);
 }
 

@@ -34,10 +34,11 @@
 #include "worker/process.h"
 #include "worker/worker.h"
 
-#define MAX_BATCH 50000
+#define MAX_BATCH 500000
 #define POLL_MS 10000
 #define LONGEST_REST_MS 500
 #define HURRY_MS 10
+#define OVERDUE_MS 1000
 
 typedef struct Correlator
 {
@@ -100,14 +101,19 @@ plan(void *arg)
 
 /*
  * How long there is nothing to do by itself. News that a look left over are due
- * at once; what has been due for longer is the sender's, and no reason to hurry.
+ * at once; what else is due although all was planned is the sender's, and no
+ * reason to hurry.
  */
 static long
 until_next(const Correlator *c)
 {
+	TimestampTz now = GetCurrentTimestamp();
+
 	if (c->next == DT_NOBEGIN)
 		return HURRY_MS;
-	return Min(POLL_MS, Max(HURRY_MS * 100, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), c->next)));
+	if (c->next <= now)
+		return OVERDUE_MS;
+	return Min(POLL_MS, Max(HURRY_MS, TimestampDifferenceMilliseconds(now, c->next)));
 }
 
 /*
