@@ -70,7 +70,7 @@ tracer_define_gucs(void)
 							 NULL, NULL, NULL);
 	DefineCustomStringVariable("tracer.allowed_hosts",
 							   "Hosts that requests may go to, separated by commas.",
-							   "Empty: those of declared channels, whatever they are.",
+							   "Empty: any. Items are host, *.domain or an address, each with an optional :port.",
 							   &tracer_allowed_hosts,
 							   "", PGC_SIGHUP, 0,
 							   NULL, NULL, NULL);

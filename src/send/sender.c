@@ -41,6 +41,7 @@
 #include "guc.h"
 #include "send/http.h"
 #include "send/outbox.h"
+#include "send/policy.h"
 #include "worker/process.h"
 
 PG_MODULE_MAGIC;
@@ -492,10 +493,23 @@ set_policy(Sender *s)
 		.allow_private = tracer_allow_private_addresses,
 		.ca_file = tracer_ca_file ? tracer_ca_file : "",
 	};
+	const char *bad;
+	size_t		badlen;
 
 	if (!http_set_policy(s->pool, &policy))
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	if (!policy_hosts_valid(policy.allowed_hosts, &bad, &badlen))
+	{
+		char	   *item = pnstrdup(bad, badlen);
+
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("tracer.allowed_hosts is malformed at \"%s\"", item),
+				 errdetail("Until it is mended, no request is allowed."),
+				 errhint("Write hosts as in: hooks.example.com, *.example.org, mail.example.com:587")));
+		tracer_report_error(psprintf("tracer.allowed_hosts is malformed at \"%s\"", item));
+	}
 }
 
 /* Nothing new; a moment for what is on the wire; then everything is recorded. */

@@ -4,6 +4,7 @@
 #   WORK=name   one row, or several in quotes: closure_count closure_rows
 #               traversal one_edge cold_small memory session bursts alert_copy
 #               alert_insert correlate worker_latency worker_cost worker_storm
+#               delivery_latency delivery_rate
 #   PAIRS=n     pairs of runs for a ratio (default: by how long the work takes)
 #   OUT=file    write the table there, too
 #   PG_CONFIG   which PostgreSQL
@@ -18,7 +19,7 @@
 
 ONLY=$WORK
 unset WORK
-ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate worker_latency worker_cost worker_storm "
+ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate worker_latency worker_cost worker_storm delivery_latency delivery_rate "
 for _w in $ONLY; do
     case $ROWS_KNOWN in
         *" $_w "*) ;;
@@ -295,6 +296,42 @@ if wanted worker_storm; then
         (SELECT count(*) FROM tracer.alert), (SELECT count(*) FROM tracer.alert_key), (SELECT count(*) FROM tracer.incidents),
         (SELECT count(*) FROM (SELECT FROM tracer.incident_event WHERE kind = 'opened' GROUP BY incident_id HAVING count(*) > 1) x))")" >> "$NOTES"
     worker off
+fi
+
+# ------------------------------------------------------------------- delivery
+# delivery NAME PROGRAM N: runs delivery.py in a database of its own.
+delivery() {
+    database "bench_$1"
+    q postgres -c "ALTER SYSTEM SET tracer.databases = 'bench_$1'" -c "ALTER SYSTEM SET tracer.allow_private_addresses = on" \
+        -c "SELECT pg_reload_conf()" > /dev/null
+    until [ "$(ask "bench_$1" "SELECT count(*) FROM tracer.workers WHERE database = current_database() AND kind = 'correlator' AND state = 'idle'")" = 1 ]; do sleep 0.1; done
+    python3 -B "$BENCH/delivery.py" "$2" "bench_$1" "$3"
+    local rc=$?
+    q postgres -c "ALTER SYSTEM SET tracer.databases = 'none'" -c "SELECT pg_reload_conf()" > /dev/null
+    return $rc
+}
+if wanted delivery_latency; then
+    command -v prometheus-alertmanager > /dev/null || apt_install prometheus-alertmanager
+    step "an alert to the request that arrives, in turn with Alertmanager"
+    if read -r P50 P99 AM50 AM99 <<< "$(delivery delivery_latency latency 300)" && [ -n "$AM99" ]; then
+        row "alert sent to request received, p50" "$P50 ms" "$AM50 ms" "$(calc '%.2f' "$P50 / $AM50")" "<= 5 ms" \
+            "$(calc '%s' "($P50 <= 5) ? \"met\" : \"missed\"")"
+        row "alert sent to request received, p99" "$P99 ms" "$AM99 ms" "$(calc '%.2f' "$P99 / $AM99")" "<= 2" \
+            "$(calc '%s' "($P99 / $AM99 <= 2) ? \"met\" : \"missed\"")"
+    else
+        row "alert sent to request received" - - - - failed
+    fi
+fi
+if wanted delivery_rate; then
+    command -v wrk > /dev/null || apt_install wrk
+    step "10,000 notifications to a receiver that answers in 10 ms"
+    if read -r OURS THEIRS CONNECTIONS <<< "$(delivery delivery_rate rate 10000)" && [ -n "$CONNECTIONS" ]; then
+        row "10,000 notifications, $CONNECTIONS connections" "$OURS/s" "$THEIRS/s" "$(calc '%.2f' "$OURS / $THEIRS")" ">= 0.5" \
+            "$(calc '%s' "($OURS >= 2000 && $OURS / $THEIRS >= 0.5) ? \"met\" : \"missed\"")"
+        echo "delivery_rate: theirs is wrk over as many connections to the same receiver; at least 2,000/s are wanted, too." >> "$NOTES"
+    else
+        row "10,000 notifications" - - - - failed
+    fi
 fi
 
 # --------------------------------------------------------------------- report
