@@ -35,6 +35,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -55,6 +56,7 @@ extern PGDLLEXPORT void tracer_sender_main(Datum arg);
 #define POLL_MS 60000			/* looks for work by itself this often */
 #define NOT_NOW_MS 10000		/* disarmed, or library and catalog disagree */
 #define FULL_MS 1000			/* something is due, but its channel has enough */
+#define TRANSACTION_MS 60000	/* a renderer that does not end must not stop everything */
 #define GRACE_MS 2000			/* for answers, when told to end */
 #define HEARTBEAT_MS 60000
 #define HEARTBEAT_TIMEOUT_MS 10000
@@ -322,7 +324,9 @@ transaction(Sender *s, void (*work) (void *))
 
 	pgstat_report_activity(STATE_RUNNING, "sending notifications");
 	in_transaction = true;
+	enable_timeout_after(STATEMENT_TIMEOUT, TRANSACTION_MS);
 	ok = tracer_try(work, s);
+	disable_timeout(STATEMENT_TIMEOUT, false);
 	in_transaction = false;
 	QueryCancelPending = false;
 	MemoryContextSwitchTo(caller);

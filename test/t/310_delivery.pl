@@ -114,6 +114,19 @@ ok(wait_until(sub { states('slow') eq 'sent 1' }, 'slow is sent', 10), 'a sender
 ok(wait_until(sub { my $p = sender_pid(); $p ne '' && $p ne $pid }, 'another sender', 30), 'and another one starts');
 is(join(' ', values %{ arrived('/delay/700/ok') }), '1', 'nothing is sent twice');
 
+# ---- an answer that cannot be recorded stops no other ---------------------------------
+sql("CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN IF NEW.response ~ ''poison'' THEN RAISE EXCEPTION ''cannot record this''; END IF; RETURN NEW; END';
+	CREATE TRIGGER refuse BEFORE INSERT ON tracer.delivery_attempt FOR EACH ROW EXECUTE FUNCTION public.refuse();
+	INSERT INTO tracer.asset (name, owner) SELECT 'fine.' || i, 'fine' FROM generate_series(1, 20) i;
+	INSERT INTO tracer.alert (asset, title) SELECT 'fine.' || i, 'late beside poison' FROM generate_series(1, 20) i
+	UNION ALL SELECT 'echo', 'poison'");
+ok(wait_until(sub { sql("SELECT count(*) FROM tracer.notifications n JOIN tracer.incidents USING (incident_id)
+		WHERE title IN ('poison', 'late beside poison') AND n.state = 'sent'") == 21 }, 'all are sent', 30), 'an answer that cannot be recorded is recorded without its words, and the others with theirs');
+is(sql("SELECT count(*) FROM tracer.delivery_attempt d JOIN tracer.notification n USING (notification_id) WHERE n.channel = 'echo' AND d.response IS NULL"), 1, 'once');
+is(scalar(grep { $_ > 1 } values %{ arrived('/echo') }), 0, 'and nothing is sent twice for it');
+sql('DROP TRIGGER refuse ON tracer.delivery_attempt');
+
 # ---- what is not allowed --------------------------------------------------------------
 $node->append_conf('postgresql.conf', 'tracer.allow_private_addresses = off');
 $node->reload;
