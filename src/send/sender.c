@@ -34,6 +34,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
@@ -612,6 +613,8 @@ tracer_sender_main(Datum arg)
 
 	tracer_process_begin(TRACER_SENDER);
 	pqsignal(SIGTERM, on_terminate);
+	/* The same few statements for ever: plan them once. */
+	SetConfigOption("plan_cache_mode", "force_generic_plan", PGC_SUSET, PGC_S_OVERRIDE);
 	idle = wait_event_named("TracerOutbox");
 	sending = wait_event_named("TracerSend");
 	open_sender(&s);
