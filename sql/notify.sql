@@ -62,7 +62,7 @@ UPDATE tracer.asset SET owner = CASE name WHEN 'raw' THEN 'platform' WHEN 'order
 INSERT INTO tracer.channel (name, kind, settings)
 SELECT t || '-' || s, 'webhook', '{"url": "https://hooks.example.com/"}' FROM unnest('{platform,sales,finance}'::text[]) AS t, unnest('{page,chat}'::text[]) AS s;
 INSERT INTO tracer.team SELECT t, ARRAY[t || '-page'], ARRAY[t || '-chat'], 'Europe/London' FROM unnest('{platform,sales,finance}'::text[]) AS t;
-SELECT tracer.set('mode', 'live');
+SELECT tracer.set('mode', 'live'), tracer.set('digest_at', NULL);
 CREATE VIEW pg_temp.told AS
 SELECT after, channel, events, mode, role, substring(reason FROM '\((.*)\)') AS because, outcome FROM heard ORDER BY n;
 -- Everything is over, and the next scene has a new sheet of paper.
@@ -327,7 +327,7 @@ CALL pg_temp.curtain();
 -- A sender that died between sending and recording: same message, same key.
 CALL pg_temp.fires('raw', 'raw is empty');
 UPDATE clock SET at = at + interval '3 minutes';
-SELECT tracer.correlate();
+CALL pg_temp.person('SELECT tracer.correlate()');
 CREATE TEMP TABLE first_claim AS SELECT q.* FROM clock, tracer.claim_notifications(10, '1 minute', at) q;
 SELECT count(*) AS while_leased FROM clock, tracer.claim_notifications(10, '1 minute', at + interval '59 seconds');
 CREATE TEMP TABLE second_claim AS SELECT q.* FROM clock, tracer.claim_notifications(10, '1 minute', at + interval '61 seconds') q;
@@ -357,6 +357,31 @@ SELECT count(*) AS in_five_seconds FROM clock, tracer.claim_notifications(10, '1
 SELECT count(*) AS in_fifteen FROM clock, tracer.claim_notifications(10, '1 hour', at + interval '15 seconds');
 DELETE FROM tracer.notification;
 
+-- What happens while a message waits goes with it: a page that may have arrived
+-- and is over is not sent as one.
+UPDATE tracer.channel SET kind = 'pagerduty', settings = '{}' WHERE name = 'platform-page';
+SELECT tracer.set_secret('platform-page', 'routing_key', '0123456789abcdef0123456789abcdef');
+INSERT INTO reply VALUES ('platform-page', 500, NULL, 'oops');
+CALL pg_temp.fires('raw', 'raw is empty');
+CALL pg_temp.run_until('2 minutes');
+CALL pg_temp.person($$SELECT tracer.resolve(max(incident_id)) FROM tracer.incidents$$);
+TRUNCATE reply;
+CALL pg_temp.run_until('30 minutes');
+SELECT event, events, outcome, body::jsonb ->> 'event_action' AS action FROM heard ORDER BY n DESC LIMIT 1;
+CALL pg_temp.fires('raw', 'raw is empty');
+CALL pg_temp.run_until('40 minutes');
+INSERT INTO reply VALUES ('platform-page', 500, NULL, 'oops');
+CALL pg_temp.fires('orders', 'orders is late', '41 minutes');
+CALL pg_temp.run_until('50 minutes');
+CALL pg_temp.person($$SELECT tracer.acknowledge(max(incident_id)) FROM tracer.incidents$$);
+CALL pg_temp.person($$SELECT tracer.resolve(max(incident_id)) FROM tracer.incidents$$);
+TRUNCATE reply;
+CALL pg_temp.run_until('60 minutes');
+SELECT event, events, outcome, body::jsonb ->> 'event_action' AS action FROM heard WHERE channel = 'platform-page' ORDER BY n DESC LIMIT 1;
+UPDATE tracer.channel SET kind = 'webhook', settings = '{"url": "https://hooks.example.com/"}' WHERE name = 'platform-page';
+CALL pg_temp.curtain();
+DELETE FROM tracer.notification;
+
 -- ---- shadow mode and digest -----------------------------------------------------------------------
 SELECT tracer.set('mode', 'shadow');
 CALL pg_temp.fires('raw', 'raw is empty');
@@ -375,9 +400,75 @@ CALL pg_temp.run_until('4 hours');
 SELECT count(*) AS left_the_house FROM heard;
 SELECT channel, event, state FROM tracer.notifications WHERE event = 'resolved' ORDER BY channel;
 -- One digest a day for each team, on its own clock.
-CALL pg_temp.run_until('2 days');
-SELECT count(*) BETWEEN 1 AND 2 AS daily, count(*) = count(DISTINCT key) AS once, min((at + after - (SELECT at - started FROM clock)) AT TIME ZONE 'Europe/London')::time(0) AS time
-  FROM heard, clock WHERE event = 'digest' AND channel = 'finance-chat';
+CALL pg_temp.curtain();
+CALL pg_temp.person($$SELECT tracer.set('digest_at', to_char((at AT TIME ZONE 'Europe/London') + interval '5 hours', 'HH24:MI')) FROM clock$$);
+CALL pg_temp.fires('board', 'board is stale');
+CALL pg_temp.run_until('12 hours');
+CALL pg_temp.fires('board', 'board is stale');
+CALL pg_temp.run_until('47 hours');
+SELECT channel, event, count(*) AS days, count(DISTINCT key) AS keys, min(after) BETWEEN '4 hours 59 minutes' AND '5 hours' AS on_time FROM heard WHERE event = 'digest' GROUP BY 1, 2 ORDER BY 1;
+SELECT (body::jsonb -> 'data' ->> 'headline') FROM heard WHERE event = 'digest' AND channel = 'finance-chat' ORDER BY n LIMIT 1;
+CALL pg_temp.person($$SELECT tracer.set('digest_at', NULL)$$);
+CALL pg_temp.curtain();
+
+-- ---- the four cascades ------------------------------------------------------------------------------
+-- Each as it came, to teams with a channel each for pages and for the rest;
+-- whoever is paged for the root cause takes it after 8 minutes.
+\set doc `cat $PG_ABS_SRCDIR/test/data/cascades/transaction_processing.json`
+CREATE TEMP TABLE cascade AS SELECT 1 AS n, :'doc'::jsonb AS doc;
+\set doc `cat $PG_ABS_SRCDIR/test/data/cascades/model_training.json`
+INSERT INTO cascade VALUES (2, :'doc');
+\set doc `cat $PG_ABS_SRCDIR/test/data/cascades/compensation_analytics.json`
+INSERT INTO cascade VALUES (3, :'doc');
+\set doc `cat $PG_ABS_SRCDIR/test/data/cascades/dbt_in_airflow.json`
+INSERT INTO cascade VALUES (4, :'doc');
+INSERT INTO tracer.asset (name, kind, owner, tier)
+SELECT a.name, a.kind, a.owner, a.tier FROM cascade, jsonb_to_recordset(doc -> 'assets') AS a (name text, kind text, owner text, tier int);
+CALL pg_temp.person($$SELECT tracer.link(array_agg(e ->> 0), array_agg(e ->> 1)) FROM cascade, jsonb_array_elements(doc -> 'lineage') AS e$$);
+CALL pg_temp.person($$SELECT tracer.link(array_agg(e ->> 0), array_agg(e ->> 1), kind => 'runs') FROM cascade, jsonb_array_elements(doc -> 'runs') AS e$$);
+DELETE FROM tracer.team;
+INSERT INTO tracer.team SELECT DISTINCT owner, ARRAY[owner || '!'], ARRAY[owner] FROM tracer.asset WHERE owner IS NOT NULL;
+INSERT INTO tracer.channel SELECT DISTINCT unnest(page || inform), 'webhook', '{"url": "https://hooks.example.com/"}'::jsonb FROM tracer.team;
+CREATE PROCEDURE pg_temp.replay(which int) LANGUAGE plpgsql AS $$
+DECLARE
+    a     record;
+    taken boolean := false;
+BEGIN
+    FOR a IN SELECT x.*, x.fired_at - min(x.fired_at) OVER () AS after
+               FROM cascade, jsonb_to_recordset(doc -> 'alerts') AS x (asset text, title text, severity tracer.severity, status tracer.status, source text, fired_at timestamptz, description text, run_id text)
+              WHERE n = which
+              ORDER BY fired_at, asset COLLATE "C"
+    LOOP
+        CALL pg_temp.run_until(a.after);
+        INSERT INTO tracer.alert (asset, title, severity, status, source, fired_at, description, run_id)
+        SELECT a.asset, a.title, a.severity, a.status, a.source, c.started + a.after, a.description, a.run_id FROM clock c;
+        IF NOT taken THEN
+            a.after := a.after + interval '8 minutes';
+            CALL pg_temp.run_until(a.after);
+            PERFORM tracer.acknowledge(incident_id, 'night shift') FROM tracer.incidents WHERE status = 'open';
+            taken := true;
+        END IF;
+    END LOOP;
+    a.after := a.after + interval '20 minutes';
+    CALL pg_temp.run_until(a.after);
+END
+$$;
+CALL pg_temp.replay(1);
+SELECT after, channel, events, role FROM heard ORDER BY n;
+SELECT sum(alerts) AS pages_before, sum(pages) AS pages FROM clock, tracer.digest(NULL, started - interval '1 hour', at + interval '1 hour');
+CALL pg_temp.curtain();
+CALL pg_temp.replay(2);
+SELECT after, channel, events, role FROM heard ORDER BY n;
+SELECT sum(alerts) AS pages_before, sum(pages) AS pages FROM clock, tracer.digest(NULL, started - interval '1 hour', at + interval '1 hour');
+CALL pg_temp.curtain();
+CALL pg_temp.replay(3);
+SELECT after, channel, events, role FROM heard ORDER BY n;
+SELECT sum(alerts) AS pages_before, sum(pages) AS pages FROM clock, tracer.digest(NULL, started - interval '1 hour', at + interval '1 hour');
+CALL pg_temp.curtain();
+CALL pg_temp.replay(4);
+SELECT after, channel, events, role FROM heard ORDER BY n;
+SELECT sum(alerts) AS pages_before, sum(pages) AS pages FROM clock, tracer.digest(NULL, started - interval '1 hour', at + interval '1 hour');
+CALL pg_temp.curtain();
 
 -- ---- nothing more to do -------------------------------------------------------------------------
 SELECT count(*) AS news FROM tracer.notify_news;

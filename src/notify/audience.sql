@@ -12,7 +12,7 @@ RETURNS TABLE (incident_id bigint, title text, severity tracer.severity, resolve
                confidence real, confirmed boolean, placed boolean, suspect boolean, root text, root_id bigint, owner text,
                alert_count bigint, asset_count bigint, open_count bigint, notes bigint, splits bigint, said jsonb)
 LANGUAGE plpgsql STABLE ROWS 100
-SET jit = off SET enable_seqscan = off
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -113,32 +113,64 @@ SELECT min(tracer.next_due(edge, next_boundary.after + interval '1 microsecond',
 $$;
 COMMENT ON FUNCTION tracer.next_boundary(timestamptz) IS 'When a time window of a rule or silence next begins or ends, on any day; NULL: no rule has one.';
 
+CREATE FUNCTION tracer.reason_words(rule int, role text, asset text, owner text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+SELECT coalesce('rule ' || rule || ': ', '') || coalesce(asset, 'it') || coalesce(' of ' || owner, ', which nobody owns,')
+       || CASE role WHEN 'root' THEN ' is the root cause' WHEN 'symptom' THEN ' is a symptom' ELSE ' is at risk' END
+$$;
+COMMENT ON FUNCTION tracer.reason_words(int, text, text, text) IS 'Why somebody hears of an incident, in words.';
+
 CREATE FUNCTION tracer.audience(incidents bigint[], at timestamptz)
 RETURNS TABLE (incident_id bigint, role text, asset text, owner text, "position" int, mode text, page text[], inform text[],
                always_page boolean, silence_id bigint, silenced_until timestamptz, reason text, doc jsonb)
 LANGUAGE plpgsql STABLE ROWS 200
-SET jit = off SET enable_seqscan = off
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     at             CONSTANT timestamptz := audience.at;
-    fallback       CONSTANT text[] := ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = tracer.get('fallback_channel'));
+    -- its default is none, so that the override says it all
+    fallback       CONSTANT text[] := ARRAY(SELECT c.name FROM tracer.channel c JOIN tracer.setting_override o ON o.name = 'fallback_channel' AND o.value = c.name);
     has_rules      CONSTANT boolean := EXISTS (SELECT FROM tracer.route) OR EXISTS (SELECT FROM tracer.silence);
     wants_at_risk  boolean := false;
     wants_affected boolean := false;
     wants_labels   boolean := false;
     wants_status   boolean := false;
 BEGIN
-    IF has_rules THEN
-        SELECT coalesce(bool_or(r.route AND m.key = 'role' AND m.op IN ('=', '=~') AND tracer.matcher_holds(m.op, m.value, '"at_risk"')), false),
+    IF NOT has_rules THEN
+        -- What goes without saying; the long way below comes to the same.
+        RETURN QUERY
+        SELECT m.incident_id, m.role, m.asset, t.owner, NULL::int, CASE m.role WHEN 'root' THEN 'page' ELSE 'auto' END,
+               coalesce(nullif(c.page, '{}'), nullif(fallback, '{}'), c.inform), c.inform,
+               coalesce(t.tags @> '{"page_as_symptom": true}', false), NULL::bigint, NULL::timestamptz,
+               tracer.reason_words(NULL, m.role, m.asset, t.owner), NULL::jsonb
+          FROM (SELECT s.incident_id, s.resolved, s.root, s.root_id FROM tracer.incident_state(incidents) s) AS s
+         CROSS JOIN LATERAL (
+               SELECT s.incident_id, 'root' AS role, s.root AS asset, s.root_id AS asset_id
+               UNION ALL
+               SELECT DISTINCT s.incident_id, 'symptom', k.asset, k.asset_id
+                 FROM tracer.episode e
+                 JOIN tracer.alert_key k ON k.key_id = e.key_id
+                WHERE e.incident_id = s.incident_id
+                  AND e.resolved_at IS NULL
+                  AND e.severity > 'info'
+                  AND k.asset IS DISTINCT FROM s.root) AS m
+          LEFT JOIN tracer.asset t ON t.asset_id = m.asset_id
+          LEFT JOIN tracer.team tm ON tm.name = t.owner
+         CROSS JOIN LATERAL (SELECT ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.page)) AS page,
+                                    ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.inform)) AS inform) AS c
+         WHERE NOT s.resolved;
+        RETURN;
+    END IF;
+    SELECT coalesce(bool_or(r.route AND m.key = 'role' AND m.op IN ('=', '=~') AND tracer.matcher_holds(m.op, m.value, '"at_risk"')), false),
                coalesce(bool_or(m.path[1] = 'affected'), false),
                coalesce(bool_or(m.path[2] = 'label'), false),
                coalesce(bool_or(m.key = 'status'), false)
           INTO wants_at_risk, wants_affected, wants_labels, wants_status
           FROM (SELECT r.match, true AS route FROM tracer.route r UNION ALL SELECT s.matchers, false FROM tracer.silence s) AS r
          CROSS JOIN LATERAL tracer.matchers(r.match) m;
-    END IF;
 
     RETURN QUERY
     WITH state AS MATERIALIZED (
@@ -178,7 +210,6 @@ BEGIN
                 coalesce(t.tags @> '{"page_as_symptom": true}', false) AS always_page,
                 ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.page)) AS page,
                 ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.inform)) AS inform,
-                CASE WHEN has_rules THEN
                 jsonb_build_object('role', m.role, 'severity', s.severity, 'asset', m.asset, 'owner', t.owner, 'kind', t.kind, 'tier', t.tier, 'tags', t.tags,
                   'root', jsonb_build_object('asset', s.root, 'owner', r.owner, 'kind', r.kind, 'tier', r.tier, 'tags', r.tags),
                   'affected', (SELECT f.doc FROM affected f WHERE f.incident_id = m.incident_id),
@@ -191,8 +222,7 @@ BEGIN
                                 JOIN tracer.alert a ON a.alert_id = e.first_alert_id
                                CROSS JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(a.labels) WHEN 'object' THEN a.labels END) l
                                WHERE e.incident_id = m.incident_id AND k.asset IS NOT DISTINCT FROM m.asset
-                               GROUP BY l.key) AS x) END)
-                END AS doc
+                               GROUP BY l.key) AS x) END) AS doc
            FROM member m
            JOIN state s ON s.incident_id = m.incident_id
            LEFT JOIN tracer.asset t ON t.asset_id = m.asset_id
@@ -238,8 +268,7 @@ BEGIN
            CASE WHEN c.mode = 'mute' THEN '{}' ELSE coalesce(c.channels, nullif(s.page, '{}'), nullif(fallback, '{}'), s.inform) END,
            CASE WHEN c.mode = 'mute' THEN '{}' ELSE coalesce(c.channels, s.inform) END,
            s.always_page, q.silence_id, q.until,
-           coalesce('rule ' || c.position || ': ', '') || coalesce(s.asset, 'it') || coalesce(' of ' || s.owner, ', which nobody owns,')
-             || CASE s.role WHEN 'root' THEN ' is the root cause' WHEN 'symptom' THEN ' is a symptom' ELSE ' is at risk' END,
+           tracer.reason_words(c.position, s.role, s.asset, s.owner),
            s.doc
       FROM chosen c
       JOIN subject s ON s.n = c.n

@@ -110,7 +110,7 @@ COMMENT ON FUNCTION tracer.render(jsonb, jsonb, jsonb) IS 'The request that tell
 CREATE FUNCTION tracer.claim_notifications(max int DEFAULT 100, lease interval DEFAULT '1 minute', at timestamptz DEFAULT now())
 RETURNS TABLE (notification_id bigint, attempt int, channel text, kind text, method text, url text, headers text[], body text, options jsonb, timeout_ms int)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET jit = off SET enable_seqscan = off
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -139,7 +139,7 @@ BEGIN
               FROM (SELECT c.name,
                            CASE WHEN s.failures >= 5 THEN 1
                                 WHEN r.rate IS NULL THEN max
-                                ELSE floor(tracer.tokens_left(s.tokens, s.tokens_at, r.rate, at))::int END AS allowed
+                                ELSE greatest(floor(tracer.tokens_left(s.tokens, s.tokens_at, r.rate, at)), 0)::int END AS allowed
                       FROM tracer.channel c
                       JOIN tracer.channel_kinds k ON k.name = c.kind
                       LEFT JOIN tracer.channel_state s ON s.channel = c.name
@@ -176,10 +176,15 @@ BEGIN
                                                         WHERE w.notification_id = ANY (picked) AND w.incident_id IS NOT NULL)) f
         ), claimed AS (
             UPDATE tracer.notification w
-               SET state = 'sending', attempt = w.attempt + 1, due_at = at + lease, said = f.said
+               SET state = 'sending', attempt = w.attempt + 1, due_at = at + lease, said = f.said, event = e.events[1], events = e.events
               FROM unnest(picked) AS p (id)
               JOIN tracer.notification o ON o.notification_id = p.id
               LEFT JOIN fact f ON f.incident_id = o.incident_id
+              LEFT JOIN tracer.thread h ON h.thread_id = o.thread_id
+             -- What happened while it waited is told along with it.
+             CROSS JOIN LATERAL (SELECT CASE WHEN h.dirty AND f.said IS NOT NULL AND o.body IS NULL
+                                             THEN tracer.told_now(o.channel, h, o.event, o.events, f.said)
+                                             ELSE ARRAY[o.event] || array_remove(o.events, o.event) END AS events) AS e
              WHERE w.notification_id = p.id
             RETURNING w.*, f.facts
         ), clean AS (
@@ -221,6 +226,31 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION tracer.claim_notifications(int, interval, timestamptz) IS 'Hands at most max messages that are due to the sender, complete and with secrets, rendered from what is committed now; they are its own for the length of the lease. One row a message; for SMTP url is smtp://host:port, body the whole message, and options say from, to, username, password and starttls. A message that cannot be rendered becomes a dead letter and stops no other. Report with tracer.record_deliveries().';
+
+CREATE FUNCTION tracer.told_now(channel text, t tracer.thread, event text, events text[], said jsonb) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    over   CONSTANT boolean := (said ->> 'resolved')::boolean;
+    wanted text[];
+BEGIN
+    IF t.said IS NULL THEN
+        RETURN CASE WHEN over THEN '{resolved,opened}' ELSE '{opened}' END;
+    END IF;
+    SELECT tracer.wanted_events(events || tracer.happened(t.said, said), t.mode = 'page', t.role, k.brief, k.edits) INTO wanted
+      FROM tracer.channel c
+      JOIN tracer.channel_kinds k ON k.name = c.kind
+     WHERE c.name = told_now.channel;
+    -- of an end and a return, the later one
+    wanted := array_remove(wanted, CASE WHEN over THEN 'reopened' ELSE 'resolved' END);
+    IF over AND 'resolved' = ANY (wanted) THEN
+        wanted := ARRAY['resolved'] || array_remove(wanted, 'resolved');
+    END IF;
+    RETURN CASE WHEN wanted = '{}' THEN ARRAY[event] || array_remove(events, event) ELSE wanted END;
+END
+$$;
+COMMENT ON FUNCTION tracer.told_now(text, tracer.thread, text, text[], jsonb) IS 'The events of a message that waited, with what happened meanwhile, weightiest first. Not for users.';
 
 CREATE FUNCTION tracer.tokens_left(tokens double precision, tokens_at timestamptz, rate int, at timestamptz) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -8,6 +8,24 @@
  * several at once are one message.
  */
 
+CREATE FUNCTION tracer.happened(before jsonb, now jsonb) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT array_remove(ARRAY[
+         CASE WHEN (now ->> 'resolved')::boolean AND NOT (before ->> 'resolved')::boolean THEN 'resolved' END,
+         CASE WHEN (before ->> 'resolved')::boolean AND NOT (now ->> 'resolved')::boolean THEN 'reopened' END,
+         CASE WHEN now ->> 'root' IS DISTINCT FROM before ->> 'root' THEN 'root_changed' END,
+         CASE WHEN (now ->> 'severity')::tracer.severity > (before ->> 'severity')::tracer.severity THEN 'severity' END,
+         CASE WHEN now ->> 'acknowledged_by' IS DISTINCT FROM before ->> 'acknowledged_by' AND now ->> 'acknowledged_by' IS NOT NULL THEN 'acknowledged' END]
+       -- what is counted per incident says nothing across two of them
+       || CASE WHEN now ->> 'incident' <> before ->> 'incident' THEN ARRAY['merged']
+               ELSE ARRAY[CASE WHEN (now ->> 'assets')::bigint > (before ->> 'assets')::bigint THEN 'symptoms' END,
+                          CASE WHEN (now ->> 'notes')::bigint > (before ->> 'notes')::bigint THEN 'note' END,
+                          CASE WHEN (now ->> 'splits')::bigint > (before ->> 'splits')::bigint THEN 'split' END] END, NULL)
+$$;
+COMMENT ON FUNCTION tracer.happened(jsonb, jsonb) IS 'The events between what a thread was told and what is so, both as tracer.incident_state() gives them in said.';
+
 -- What a kind of thread wants to hear of, in order of weight.
 CREATE FUNCTION tracer.wanted_events(happened text[], pages boolean, role text, brief boolean, edits boolean) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -37,7 +55,7 @@ CREATE FUNCTION tracer.decide(incidents bigint[], at timestamptz)
 RETURNS TABLE (incident_id bigint, channel text, action text, thread_id bigint, events text[], mode text, role text, reason text,
                silence_id bigint, due_at timestamptz, said jsonb, edits boolean, brief boolean)
 LANGUAGE plpgsql STABLE ROWS 200
-SET jit = off SET enable_seqscan = off
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -151,16 +169,7 @@ BEGIN
                 coalesce(w.silenced, false) AND NOT s.resolved AS silenced, w.silenced_until,
                 t.mode = 'page' AND NOT t.shadow AND NOT s.resolved AND s.acknowledged_at IS NULL AND w.channel IS NOT NULL AS repeats,
                 t.paged_at + repeat_interval AS repeat_at,
-                array_remove(ARRAY[
-                  CASE WHEN s.resolved AND NOT (t.said ->> 'resolved')::boolean THEN 'resolved' END,
-                  CASE WHEN NOT s.resolved AND (t.said ->> 'resolved')::boolean THEN 'reopened' END,
-                  CASE WHEN s.root IS DISTINCT FROM t.said ->> 'root' THEN 'root_changed' END,
-                  CASE WHEN s.severity > (t.said ->> 'severity')::tracer.severity THEN 'severity' END,
-                  CASE WHEN s.acknowledged_by IS DISTINCT FROM t.said ->> 'acknowledged_by' AND s.acknowledged_by IS NOT NULL THEN 'acknowledged' END]
-                || CASE WHEN (t.said ->> 'incident')::bigint <> t.incident_id THEN ARRAY['merged']
-                        ELSE ARRAY[CASE WHEN s.asset_count > (t.said ->> 'assets')::bigint THEN 'symptoms' END,
-                                   CASE WHEN s.notes > (t.said ->> 'notes')::bigint THEN 'note' END,
-                                   CASE WHEN s.splits > (t.said ->> 'splits')::bigint THEN 'split' END] END, NULL) AS happened
+                tracer.happened(t.said, s.said) AS happened
            FROM thread t
            JOIN state s ON s.incident_id = t.incident_id
            JOIN kind k ON k.channel = t.channel

@@ -10,7 +10,7 @@
 CREATE FUNCTION tracer.message_facts(incidents bigint[])
 RETURNS TABLE (incident_id bigint, facts jsonb, said jsonb)
 LANGUAGE plpgsql STABLE ROWS 100
-SET jit = off SET enable_seqscan = off
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column

@@ -26,7 +26,7 @@
  * different orders.
  *
  * The functions on the way of a message look up a bounded number of rows by key.
- * They forbid sequential scans and JIT, so that a database that autovacuum has
+ * They forbid sequential scans and JIT and plan once, so that a database that autovacuum has
  * not looked at yet, or an incident in a table of millions, costs no more.
  */
 

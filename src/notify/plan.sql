@@ -54,7 +54,7 @@ COMMENT ON FUNCTION tracer.follow_merges(bigint[], timestamptz) IS 'Moves the th
 
 CREATE FUNCTION tracer.plan_notifications(at timestamptz DEFAULT now(), max_incidents int DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET jit = off SET enable_seqscan = off
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

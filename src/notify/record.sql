@@ -61,7 +61,7 @@ COMMENT ON FUNCTION tracer.thread_ref(text, text, jsonb) IS 'What later messages
 CREATE FUNCTION tracer.record_deliveries(notification_id bigint[], attempt int[], status int[], error text[], retry_after double precision[], response text[], started_at timestamptz[], connect_ms double precision[], total_ms double precision[], at timestamptz DEFAULT now())
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET jit = off SET enable_seqscan = off
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -115,18 +115,19 @@ BEGIN
            SET said = CASE WHEN x.sent THEN x.said ELSE t.said END,
                said_at = CASE WHEN x.sent THEN at ELSE t.said_at END,
                ref = coalesce(x.ref, t.ref),
+               dirty = t.dirty AND NOT (x.sent OR x.dead),
                failed_at = CASE WHEN x.sent THEN NULL WHEN x.dead AND t.said IS NULL THEN at ELSE t.failed_at END
-          FROM (SELECT r.thread_id, bool_or(r.outcome = 'sent') AS sent, bool_or(r.outcome = 'dead') AS dead,
+          FROM (SELECT r.thread_id, bool_or(r.outcome = 'sent') AS sent, bool_or(r.outcome = 'dead') AS dead, bool_or(t.dirty) AS was_dirty,
                        (array_agg(r.said ORDER BY r.id DESC) FILTER (WHERE r.outcome = 'sent'))[1] AS said,
                        (array_agg(tracer.thread_ref(r.outcome, r.whole, t.ref) ORDER BY r.form = 'post' DESC, r.id)
                           FILTER (WHERE r.outcome IN ('sent', 'more') AND r.kind = 'slack'))[1] AS ref
                   FROM result r
                   JOIN done d ON d.notification_id = r.id
                   JOIN tracer.thread t ON t.thread_id = r.thread_id
-                 WHERE r.outcome <> 'retry'
                  GROUP BY r.thread_id) AS x
          WHERE t.thread_id = x.thread_id
-        RETURNING t.incident_id, t.dirty OR x.dead AS look_again
+           AND (x.sent OR x.dead OR x.ref IS NOT NULL OR t.dirty)
+        RETURNING t.incident_id, x.was_dirty OR x.dead AS look_again
     ), news AS (
         INSERT INTO tracer.notify_news (incident_id) SELECT DISTINCT t.incident_id FROM told t WHERE t.look_again
     ), health AS (
