@@ -47,6 +47,7 @@ typedef struct Correlator
 	int64		taken;			/* by the last pass */
 	int64		took_us;		/* how long the last pass was */
 	TimestampTz next;			/* when to look at notifications again */
+	bool		want_sender;
 } Correlator;
 
 static void
@@ -78,7 +79,6 @@ plan(void *arg)
 	static Statement look = {"SELECT tracer.next_notification_at(), EXISTS (SELECT FROM tracer.channel)"};
 	static Statement write = {"SELECT tracer.plan_notifications()"};
 	Correlator *c = arg;
-	bool		want_sender;
 
 	c->presence = tracer_begin();
 	if (c->presence == TRACER_PRESENT)
@@ -86,7 +86,7 @@ plan(void *arg)
 		query_begin();
 		query(&look, 0, NULL, NULL, NULL);
 		c->next = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, DT_NOEND);
-		want_sender = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2) || tracer_heartbeat_url[0] != '\0';
+		c->want_sender = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2) || tracer_heartbeat_url[0] != '\0';
 		if (c->next <= GetCurrentTimestamp())
 		{
 			query(&write, 0, NULL, NULL, NULL);
@@ -94,7 +94,6 @@ plan(void *arg)
 			c->next = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, DT_NOEND);
 		}
 		SPI_finish();
-		tracer_report_ready(true, want_sender);
 	}
 	tracer_commit();
 }
@@ -155,6 +154,7 @@ wait_for(long ms, uint32 wait_event)
 	ResetLatch(MyLatch);
 	if (tracer_asked_to_leave())
 		proc_exit(0);
+	QueryCancelPending = false; /* there is nothing to cancel */
 	CHECK_FOR_INTERRUPTS();
 	tracer_reload();
 }
@@ -177,6 +177,8 @@ tracer_correlator_main(Datum arg)
 {
 	Correlator	c = {.batch = MAX_BATCH};
 	int			failures = 0;
+	int			plan_failures = 0;
+	TimestampTz plan_not_before = 0;
 	uint32		idle,
 				resting;
 
@@ -189,8 +191,7 @@ tracer_correlator_main(Datum arg)
 	{
 		tracer_report_state(TRACER_WORKING);
 		pgstat_report_activity(STATE_RUNNING, "correlating alerts");
-		if (!tracer_try(one_pass, &c) ||
-			(c.presence == TRACER_PRESENT && !tracer_try(plan, &c)))
+		if (!tracer_try(one_pass, &c))
 		{
 			failures++;
 			c.batch = Max(c.batch / 8, 1);
@@ -215,6 +216,17 @@ tracer_correlator_main(Datum arg)
 			wait_for(POLL_MS, idle);
 			continue;
 		}
+
+		/* trouble with notifications holds up no incident */
+		if (GetCurrentTimestamp() >= plan_not_before)
+		{
+			if (tracer_try(plan, &c))
+				plan_failures = 0;
+			else
+				c.next = plan_not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+																	   tracer_back_off(++plan_failures));
+			tracer_report_ready(true, c.want_sender);
+		}
 		if (c.taken > 0)
 			rest(Min(c.took_us / 1000, LONGEST_REST_MS), resting);
 		else
@@ -222,7 +234,7 @@ tracer_correlator_main(Datum arg)
 			long		flush = pgstat_report_stat(false);
 			long		next = until_next(&c);
 
-			tracer_report_state(TRACER_IDLE);
+			tracer_report_state(plan_failures > 0 ? TRACER_BACKING_OFF : TRACER_IDLE);
 			pgstat_report_activity(STATE_IDLE, "waiting for alerts");
 			wait_for(flush > 0 ? Min(flush, next) : next, idle);
 		}

@@ -407,6 +407,7 @@ tracer_launcher_main(Datum arg)
 	uint32		idle;
 
 	pqsignal(SIGTERM, die);
+	pqsignal(SIGINT, SIG_IGN);	/* there is nothing to cancel */
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 	tracer_launcher_attach();

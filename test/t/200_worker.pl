@@ -178,6 +178,33 @@ ok(wait_placed($node, 'two'), 'other databases go on');
 $node->safe_psql('one', 'ALTER TABLE tracer.hidden RENAME TO placement');
 ok(wait_placed($node, 'one'), 'and it recovers by itself');
 
+$node->safe_psql('one', 'ALTER FUNCTION tracer.next_notification_at() RENAME TO hidden');
+alert('one', 'while nothing can be planned');
+ok(wait_placed($node, 'one'), 'trouble with notifications holds up no incident');
+ok( $node->poll_query_until('one',
+		"SELECT state = 'backing off' AND last_error LIKE '%next_notification_at%' FROM tracer.worker_status() WHERE database = (SELECT oid FROM pg_database WHERE datname = 'one') AND kind = 'correlator'"),
+	'but it is reported');
+$node->safe_psql('one', 'ALTER FUNCTION tracer.hidden() RENAME TO next_notification_at');
+ok(wait_for_worker($node, 'one', 'idle'), 'and passes');
+
+# Rows that are odd in every way that a table lets them be.
+$node->safe_psql('one', q{
+	INSERT INTO tracer.alert (asset, title, severity, status, source, dedup_key, fired_at, labels, run_id, received_at)
+	SELECT a.asset, t.title, s.severity, u.status, o.source, o.source, f.at, l.labels, o.source, f.received
+	  FROM (VALUES (NULL), (''), (repeat('long', 100000)), (E'\x01\x02'), ('a')) AS a (asset),
+	       (VALUES (''), (repeat('word ', 200000)), (E'\n\t''";--')) AS t (title),
+	       (VALUES (NULL::tracer.severity), ('critical')) AS s (severity),
+	       (VALUES (NULL::tracer.status), ('resolved')) AS u (status),
+	       (VALUES (NULL), (''), (repeat('x', 10000))) AS o (source),
+	       (VALUES (NULL::timestamptz, now()), ('4713-01-01 00:00:00 BC', now()), ('294276-12-31 00:00:00', 'infinity'), ('0001-01-01', '-infinity')) AS f (at, received),
+	       (VALUES (NULL::jsonb), ('[]'), ('"text"')) AS l (labels)
+	 WHERE length(t.title) < 100 OR l.labels IS NULL AND o.source IS NULL});
+ok(wait_placed($node, 'one'), 'odd rows stop nothing');
+is(unplaced($node, 'one'), 0, 'and are placed like any other');
+$node->safe_psql('one', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'tracer%'") foreach (1 .. 3);
+alert('one', 'after a cancel');
+ok(wait_placed($node, 'one'), 'a cancelled query does not end it');
+
 $node->safe_psql('one', "UPDATE pg_extension SET extversion = '0.0.1' WHERE extname = 'tracer'");
 $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'tracer correlator' AND datname = 'one'");
 alert('one', 'of another version');
