@@ -17,7 +17,7 @@ my $kills = $ENV{TRACER_KILLS} || 12;
 my $port = start_server('receiver', 'receiver.py');
 my $url = "http://127.0.0.1:$port";
 my $node = new_node('main', "shared_preload_libraries = 'tracer'", 'restart_after_crash = on', 'fsync = on',
-	'max_worker_processes = 20', 'tracer.allow_private_addresses = on', 'log_statement = none');
+	'max_worker_processes = 20', 'tracer.allow_private_addresses = on', 'log_statement = none', "tracer.heartbeat_url = '$url/beat'");
 new_database($node, 'live');
 
 sub sql { my ($query) = @_; return $node->safe_psql('live', $query); }
@@ -88,6 +88,8 @@ my @at = map { $_->{at} } grep { $_->{path} eq '/retry/2' } server_log('receiver
 cmp_ok($at[1] - $at[0], '>=', 1.9, 'not before Retry-After');
 like(sql("SELECT d.error FROM tracer.delivery_attempt d JOIN tracer.notification n USING (notification_id) WHERE n.channel = 'never' LIMIT 1"),
 	qr/^timed out after 3\d\d\d ms while waiting for the answer/, 'the record says in which phase time ran out');
+
+ok(wait_until(sub { keys %{ arrived('/beat') } }, 'heartbeat', 20), 'the heartbeat is sent');
 
 # ---- a dead endpoint with a backlog delays no other ---------------------------------
 sql("INSERT INTO tracer.asset (name, owner) SELECT 'never' || i, 'never' FROM generate_series(1, 800) i;
