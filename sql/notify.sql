@@ -7,7 +7,9 @@ SET client_min_messages = warning;
 \getenv top PG_ABS_SRCDIR
 CREATE EXTENSION tracer;
 \set helpers :top '/test/lib/notify.sql'
+\set ECHO none
 \i :helpers
+\set ECHO all
 
 -- ---- wrong input ------------------------------------------------------------------
 \set VERBOSITY terse

@@ -67,8 +67,8 @@ BEGIN
     CALL pg_temp.run_until(later);
 END
 $$;
-CALL pg_temp.weather(0.1, 45);
-CALL pg_temp.weather(0.4, 45);
+CALL pg_temp.weather(0.1, 30);
+CALL pg_temp.weather(0.4, 30);
 SELECT count(*) > 10 AS enough_incidents FROM tracer.incident;
 SELECT count(DISTINCT event) >= 9 AS enough_events, count(DISTINCT outcome) >= 3 AS enough_outcomes, bool_or('merged' = ANY (events)) AS merges, bool_or('escalated' = ANY (events) OR 'repeat' = ANY (events)) AS pages_again FROM heard;
 
