@@ -9,7 +9,7 @@ MODULE_big = tracer
 PG_CONFIG ?= pg_config
 
 # The rooms, lowest first: a room may call the ones before it, never after.
-ROOMS = setting lineage alert incident report notify worker doctor access
+ROOMS = setting guest lineage alert incident report notify worker doctor access
 
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c $(foreach r,$(ROOMS),src/$(r)/*.c)))
 

@@ -7,7 +7,9 @@ SET client_min_messages = warning;
 \getenv top PG_ABS_SRCDIR
 CREATE EXTENSION tracer;
 \set helpers :top '/test/lib/notify.sql'
+\set ECHO none
 \i :helpers
+\set ECHO all
 
 -- ---- wrong input ------------------------------------------------------------------
 \set VERBOSITY terse
@@ -349,6 +351,21 @@ SELECT * FROM told;
 SELECT channel, state, error FROM tracer.notifications WHERE state = 'dead' AND channel IN ('mail', 'slack') ORDER BY notification_id;
 UPDATE tracer.team SET page = '{platform-page}' WHERE name = 'platform';
 CALL pg_temp.curtain();
+-- A kind of one's own: its function runs as a role that may do nothing else, and
+-- sees no secret.
+CREATE ROLE regress_tracer_guest;
+CREATE SCHEMA guest AUTHORIZATION regress_tracer_guest;
+CREATE FUNCTION guest.render(incident jsonb, event jsonb, channel jsonb) RETURNS jsonb LANGUAGE sql AS $$
+SELECT jsonb_build_object('url', channel -> 'settings' ->> 'url', 'secrets', '[{"secret": "token", "as": "header", "name": "X-Key"}]'::jsonb,
+         'body', format('%s as %s: %s', coalesce(event ->> 'event', '?'), current_user, event -> 'body' ->> 'headline')) $$;
+GRANT EXECUTE ON FUNCTION guest.render(jsonb, jsonb, jsonb) TO regress_tracer_guest;
+INSERT INTO tracer.channel_kind (name, function, owner) VALUES ('own', 'guest.render', 'regress_tracer_guest'), ('bad', 'guest.nothing', 'regress_tracer_guest'), ('root', 'guest.render', (SELECT rolname FROM pg_roles WHERE oid = 10));
+INSERT INTO tracer.channel VALUES ('own', 'own', '{"url": "https://own.example.com/"}'), ('bad', 'bad', '{}'), ('root', 'root', '{}'), ('lost', 'no such kind', '{}');
+CALL pg_temp.person($$SELECT tracer.set_secret('own', 'token', 'guest-secret'), tracer.test_channel('own'), tracer.test_channel('bad'), tracer.test_channel('root'), tracer.test_channel('lost')$$);
+SELECT q.channel, q.url, q.headers, q.body FROM clock, tracer.claim_notifications(10, '1 hour', at) q;
+SELECT channel, state, error IS NOT NULL AS says_why FROM tracer.notifications WHERE channel IN ('own', 'bad', 'root', 'lost') ORDER BY channel;
+DELETE FROM tracer.channel WHERE name IN ('own', 'bad', 'root', 'lost');
+DELETE FROM tracer.channel_kind;
 -- A rate limit: a burst, and then evenly.
 UPDATE tracer.channel SET rate_limit = 12 WHERE name = 'duty';
 SELECT count(tracer.test_channel('duty')) FROM generate_series(1, 6);
@@ -480,4 +497,6 @@ SELECT count(*) AS leaks FROM (SELECT row_to_json(n)::text AS t FROM tracer.noti
                                UNION ALL SELECT row_to_json(c)::text FROM tracer.channels c UNION ALL SELECT row_to_json(c)::text FROM tracer.channel c) AS x WHERE t LIKE '%xoxb%';
 SELECT tracer.blot_secrets('you sent xoxb-secret-token to us', 'slack');
 SET client_min_messages = error;
+DROP SCHEMA guest CASCADE;
+DROP ROLE regress_tracer_guest;
 DROP EXTENSION tracer CASCADE;

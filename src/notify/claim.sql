@@ -100,7 +100,7 @@ BEGIN
                 USING ERRCODE = 'undefined_object',
                       HINT = 'SELECT name FROM tracer.channel_kinds lists the kinds.';
         END IF;
-        SELECT r INTO request FROM tracer.call_registered(own.owner, own.function, incident, event, channel) AS r LIMIT 1;
+        SELECT r INTO request FROM tracer.call_registered(quote_ident(own.owner)::regrole, own.function, incident, event, channel) AS r LIMIT 1;
         RETURN request;
     END CASE;
 END
@@ -141,7 +141,7 @@ BEGIN
                                 WHEN r.rate IS NULL THEN max
                                 ELSE greatest(floor(tracer.tokens_left(s.tokens, s.tokens_at, r.rate, at)), 0)::int END AS allowed
                       FROM tracer.channel c
-                      JOIN tracer.channel_kinds k ON k.name = c.kind
+                      LEFT JOIN tracer.channel_kinds k ON k.name = c.kind
                       LEFT JOIN tracer.channel_state s ON s.channel = c.name
                      CROSS JOIN LATERAL (SELECT coalesce(c.rate_limit, k.rate_limit)) AS r (rate)
                      WHERE s.resume_at IS NULL OR s.resume_at <= at) AS c

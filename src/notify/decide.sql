@@ -156,9 +156,10 @@ BEGIN
          WINDOW pair AS (PARTITION BY w.incident_id, w.channel)
           ORDER BY w.incident_id, w.channel, w.silence_id IS NOT NULL, w.pages DESC, w.role = 'root' DESC, w.role = 'symptom' DESC, w.reason COLLATE "C"
     ), kind AS (
-         SELECT c.name AS channel, k.edits, k.brief
+         -- a kind that does not exist makes dead letters, not silence
+         SELECT c.name AS channel, coalesce(k.edits, false) AS edits, coalesce(k.brief, false) AS brief
            FROM tracer.channel c
-           JOIN tracer.channel_kinds k ON k.name = c.kind
+           LEFT JOIN tracer.channel_kinds k ON k.name = c.kind
     ), told AS (
          -- Threads that are open on both sides: what is new to them.
          SELECT t.*, s.said AS now_said, s.resolved, s.by_person, k.edits, k.brief,

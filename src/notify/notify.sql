@@ -39,8 +39,9 @@ CREATE TABLE tracer.channel_kind (
     function text NOT NULL CHECK (function <> ''),
     edits    boolean NOT NULL DEFAULT false,
     brief    boolean NOT NULL DEFAULT false,
-    owner    regrole NOT NULL DEFAULT current_user::regrole
+    owner    name NOT NULL DEFAULT current_user
 );
+CREATE TRIGGER check_registered BEFORE INSERT OR UPDATE ON tracer.channel_kind FOR EACH ROW EXECUTE FUNCTION tracer.check_registered();
 SELECT pg_catalog.pg_extension_config_dump('tracer.channel_kind', '');
 COMMENT ON TABLE tracer.channel_kind IS 'Your own kinds of channels: a function that turns an incident into a request. tracer.channel_kinds shows them with those that ship.';
 COMMENT ON COLUMN tracer.channel_kind.name IS 'Name, as in tracer.channel.kind.';
@@ -65,7 +66,7 @@ $$;
 COMMENT ON FUNCTION tracer.channel_kind_defaults() IS 'The kinds of channels that ship, each rendered by tracer.render_<name>(), and how many messages a minute their services like.';
 
 CREATE VIEW tracer.channel_kinds AS
-SELECT d.name, 'tracer.render_' || d.name AS function, d.edits, d.brief, d.rate_limit, NULL::regrole AS owner
+SELECT d.name, 'tracer.render_' || d.name AS function, d.edits, d.brief, d.rate_limit, NULL::name AS owner
   FROM tracer.channel_kind_defaults() d
 UNION ALL
 SELECT k.name, k.function, k.edits, k.brief, NULL, k.owner

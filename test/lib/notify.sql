@@ -70,7 +70,13 @@ BEGIN
         EXIT WHEN next IS NULL OR next > goal;
         next := greatest(next, (SELECT at FROM clock));
         -- nothing is allowed to ask for the same moment for ever
-        IF i = 1000 THEN RAISE EXCEPTION 'no progress at %', next - (SELECT started FROM clock); END IF;
+        IF i = 1000 THEN
+            RAISE EXCEPTION 'no progress at %', next - (SELECT started FROM clock)
+                USING DETAIL = (SELECT jsonb_build_object('next', tracer.next_notification_at(), 'at', c.at,
+                                  'news', (SELECT jsonb_agg(n.incident_id) FROM tracer.notify_news n), 'timers', (SELECT jsonb_agg(t) FROM tracer.notify_timer t WHERE t.next_at <= c.at),
+                                  'outbox', (SELECT jsonb_agg(to_jsonb(n) - 'said') FROM tracer.notification n WHERE n.state IN ('due', 'sending') AND n.due_at <= c.at),
+                                  'channels', (SELECT jsonb_agg(s) FROM tracer.channel_state s WHERE s.failures > 0 OR s.resume_at IS NOT NULL OR s.tokens < 1))::text FROM clock c);
+        END IF;
         CALL pg_temp.passes(next);
     END LOOP;
     CALL pg_temp.passes(goal);
