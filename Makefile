@@ -9,9 +9,15 @@ MODULE_big = tracer
 PG_CONFIG ?= pg_config
 
 # The rooms, lowest first: a room may call the ones before it, never after.
-ROOMS = setting guest lineage sqltext alert incident learn database report gateway intake maintain access
+ROOMS = setting guest lineage sqltext alert incident learn database report gateway intake notify worker doctor maintain access
 
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c $(foreach r,$(ROOMS),src/$(r)/*.c)))
+
+# What sends notifications is a library of its own: no process but the sender
+# loads it, and libcurl with it.
+SEND_OBJS = $(patsubst %.c,%.o,$(wildcard src/send/*.c))
+CURL_LIBS = $(shell pkg-config --libs libcurl 2>/dev/null || curl-config --libs 2>/dev/null)
+CURL_CFLAGS = $(shell pkg-config --cflags libcurl 2>/dev/null || curl-config --cflags 2>/dev/null)
 
 # Within a room the file named after the room comes first: it holds the tables.
 room_sql = $(wildcard src/$(1)/$(1).sql) $(filter-out src/$(1)/$(1).sql,$(sort $(wildcard src/$(1)/*.sql src/$(1)/*/*.sql)))
@@ -28,11 +34,11 @@ REGRESS_OPTS  = --inputdir=. --outputdir=tmp_check
 ISOLATION     = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=tmp_check/isolation
 
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -Isrc -DTRACER_VERSION='"$(EXTVERSION)"' $(CURL_CFLAGS)
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
-EXTRA_CLEAN = tracer--*.sql tmp_check build dist contrib/gateway/build
+EXTRA_CLEAN = tracer--*.sql tmp_check build dist contrib/gateway/build $(SEND_OBJS) tracer_send$(DLSUFFIX)
 
 # `help` is the first target of ours, but the build stays the default goal.
 .DEFAULT_GOAL = all
@@ -41,6 +47,21 @@ ifeq ($(filter help demo test bench accuracy dist gateway,$(MAKECMDGOALS)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+
+all: tracer_send$(DLSUFFIX)
+install: install-send
+uninstall: uninstall-send
+
+# Symbols are bound within: other libraries of the server may use the same names.
+tracer_send$(DLSUFFIX): $(SEND_OBJS)
+	$(if $(CURL_LIBS),,$(error libcurl's headers are missing (Debian: libcurl4-openssl-dev)))
+	$(LINK.shared) -Wl,-Bsymbolic -o $@ $(SEND_OBJS) $(LDFLAGS) $(LDFLAGS_SL) $(filter -f%,$(EXTRA_CFLAGS)) $(CURL_LIBS)
+
+install-send: tracer_send$(DLSUFFIX) installdirs
+	$(INSTALL_SHLIB) $< '$(DESTDIR)$(pkglibdir)/$<'
+
+uninstall-send:
+	rm -f '$(DESTDIR)$(pkglibdir)/tracer_send$(DLSUFFIX)'
 else
 $(info PostgreSQL's server headers are missing (Debian: postgresql-server-dev-15); `make test` and `make demo` install them)
 endif
@@ -52,7 +73,7 @@ tracer--$(EXTVERSION).sql: $(SQL_PARTS) src/header.sql Makefile
 	@mv $@.tmp $@
 
 # Few and quick to compile: a changed header rebuilds them all.
-$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h src/*/*.h)
+$(OBJS) $(OBJS:.o=.bc) $(SEND_OBJS): $(wildcard src/*.h src/*/*.h)
 
 help:
 	@echo "tracer: data incident correlation for PostgreSQL"
@@ -89,4 +110,4 @@ gateway:
 dist:
 	@mkdir -p dist && git archive --format=tar.gz --prefix=tracer-$(EXTVERSION)/ -o dist/tracer-$(EXTVERSION).tar.gz HEAD && ls dist
 
-.PHONY: help demo test bench gateway accuracy dist
+.PHONY: help demo test bench gateway accuracy dist install-send uninstall-send

@@ -53,7 +53,7 @@ INSERT INTO tracer.alert (title, fired_at) VALUES ('x', 'infinity');
 SELECT count(*) FROM tracer.alert;
 
 -- The check itself: true or an error, never NULL or false.
-SELECT tracer.alert_is_valid('x', now()), tracer.alert_is_valid('x', NULL), tracer.alert_is_valid('', now());
+SELECT tracer.alert_is_valid('x', now(), NULL), tracer.alert_is_valid('x', NULL, '1'), tracer.alert_is_valid('', now(), '1');
 
 -- Severities are in ascending order.
 SELECT array_agg(s ORDER BY s DESC) FROM unnest(enum_range(NULL::tracer.severity)) s;

@@ -14,11 +14,50 @@
 #error "tracer needs PostgreSQL 15 or newer"
 #endif
 
+/* VARDATA_ANY() and the like; part of postgres.h up to 15. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* The backend's current transaction, whether it has an xid or not. */
 #if PG_VERSION_NUM >= 170000
 #define my_lxid() (MyProc->vxid.lxid)
 #else
 #define my_lxid() (MyProc->lxid)
+#endif
+
+/* Where a process stands in the array of all processes. */
+#if PG_VERSION_NUM >= 170000
+#define my_proc_number() ((uint32) MyProcNumber)
+#else
+#define my_proc_number() ((uint32) MyProc->pgprocno)
+#endif
+
+#if PG_VERSION_NUM < 160000
+#include "utils/acl.h"
+#define object_ownercheck(class, object, role) \
+	((class) == DatabaseRelationId ? pg_database_ownercheck(object, role) \
+	 : pg_extension_ownercheck(object, role))
+#endif
+
+/* A database whose DROP was cut short, from 15.4 and 16 on. */
+#include "catalog/pg_database.h"
+#ifndef DATCONNLIMIT_INVALID_DB
+#define DATCONNLIMIT_INVALID_DB (-2)
+#endif
+
+/* A set of events that lives as long as the process. */
+#if PG_VERSION_NUM >= 170000
+#define create_wait_event_set(n) CreateWaitEventSet(NULL, n)
+#else
+#define create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, n)
+#endif
+
+/* Wait events of extensions have names from 17 on. */
+#if PG_VERSION_NUM >= 170000
+#define wait_event_named(name) WaitEventExtensionNew(name)
+#else
+#define wait_event_named(name) PG_WAIT_EXTENSION
 #endif
 
 /* 18 wants to know where to count index searches. */

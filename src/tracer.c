@@ -4,15 +4,17 @@
  *
  * Everything that tracer does lives in the room named for it (src/lineage,
  * src/alert, src/incident, ...). This file only declares what a process must
- * know as soon as the library is loaded: the configuration variables, and the
- * hooks of capture.c.
+ * know as soon as the library is loaded: the configuration variables, the hooks of
+ * capture.c, and where it is preloaded, the background worker.
  */
 #include "compat.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 
 #include "database/capture.h"
 #include "guc.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -23,4 +25,7 @@ _PG_init(void)
 {
 	tracer_define_gucs();
 	tracer_capture_init();
+	tracer_wake_init();
+	if (process_shared_preload_libraries_in_progress)
+		tracer_worker_init();
 }

@@ -10,10 +10,15 @@ COMMENT ON TYPE tracer.severity IS 'How bad, in ascending order. info opens no i
 CREATE TYPE tracer.status AS ENUM ('firing', 'resolved');
 COMMENT ON TYPE tracer.status IS 'Whether an alert reports a failure or its end.';
 
-CREATE FUNCTION tracer.alert_is_valid(title text, fired_at timestamptz) RETURNS boolean
+CREATE FUNCTION tracer.alert_is_valid(title text, fired_at timestamptz, xid xid8) RETURNS boolean
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'tracer_alert_is_valid';
-COMMENT ON FUNCTION tracer.alert_is_valid(text, timestamptz) IS 'Check constraint of tracer.alert: raises not_null_violation for a missing title and datetime_field_overflow for an infinite time, each with a hint; true otherwise.';
+COMMENT ON FUNCTION tracer.alert_is_valid(text, timestamptz, xid8) IS 'Check constraint of tracer.alert: raises not_null_violation for a missing title and datetime_field_overflow for an infinite time, each with a hint; true otherwise. Takes note of a row that brings another transaction''s id.';
+
+CREATE FUNCTION tracer.note_xid(xid xid8) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'tracer_note_xid';
+COMMENT ON FUNCTION tracer.note_xid(xid8) IS 'Check constraint that takes note of a row that brings another transaction''s id, as restored and copied ones do; always true.';
 
 CREATE SEQUENCE tracer.alert_id AS bigint INCREMENT BY 1024 MINVALUE 0 START WITH 1024;
 COMMENT ON SEQUENCE tracer.alert_id IS 'Ids of tracer.alert: unique across servers with node numbers of their own (tracer.set_node).';
@@ -34,7 +39,7 @@ CREATE TABLE tracer.alert (
     run_id      text,
     received_at timestamptz NOT NULL DEFAULT now(),
     xid         xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    CONSTRAINT alert_is_valid CHECK (tracer.alert_is_valid(title, fired_at))
+    CONSTRAINT alert_is_valid CHECK (tracer.alert_is_valid(title, fired_at, xid))
 );
 ALTER SEQUENCE tracer.alert_id OWNED BY tracer.alert.alert_id;
 CREATE INDEX alert_xid ON tracer.alert (xid);
@@ -97,7 +102,8 @@ CREATE TABLE tracer.change (
     changed_at  timestamptz DEFAULT now() CHECK (isfinite(changed_at)),
     payload     jsonb,
     received_at timestamptz NOT NULL DEFAULT now(),
-    xid         xid8 NOT NULL DEFAULT pg_current_xact_id()
+    xid         xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    CONSTRAINT note_xid CHECK (tracer.note_xid(xid))
 );
 ALTER SEQUENCE tracer.change_id OWNED BY tracer.change.change_id;
 CREATE INDEX change_changed_at ON tracer.change (coalesce(changed_at, received_at));

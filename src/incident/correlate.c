@@ -31,6 +31,7 @@
 #include "utils/jsonb.h"
 #include "utils/snapmgr.h"
 
+#include "incident/correlate.h"
 #include "incident/pass.h"
 #include "lineage/cache.h"
 
@@ -38,9 +39,6 @@ PG_FUNCTION_INFO_V1(tracer_correlate);
 PG_FUNCTION_INFO_V1(tracer_regroup);
 PG_FUNCTION_INFO_V1(tracer_hold_correlation);
 PG_FUNCTION_INFO_V1(tracer_backtest);
-
-/* A snapshot to which every transaction is still to come. */
-#define SEEN_NOTHING "1:1:"
 
 static void
 forbid_old_snapshots(const char *function)
@@ -286,6 +284,12 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 	}
 	SPI_finish();
 	return taken;
+}
+
+int64
+correlate_now(int64 max_alerts)
+{
+	return correlate(max_alerts, true, (Datum) 0, "tracer.correlate()");
 }
 
 Datum

@@ -250,6 +250,13 @@ COMMENT ON COLUMN tracer.correlate_state.pass IS 'How many passes there have bee
 COMMENT ON COLUMN tracer.correlate_state.watermark IS 'Latest event time taken, future times counting as the time of their pass; NULL: no alert yet. Decides what is quiet and how far back edited lineage re-places.';
 COMMENT ON COLUMN tracer.correlate_state.fingerprint IS 'Digest of all settings and rules that decide about grouping; a change of it re-places everything recent.';
 
+-- Marks of transactions that brought rows with ids of other transactions.
+CREATE TABLE tracer.foreign_row (
+    marked_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE tracer.foreign_row IS 'Marks that alerts or changes came with transaction ids that are not of the transaction that inserted them: restored or copied rows. The next pass places every alert that is not placed, and removes the marks. Not for users; not in a dump.';
+COMMENT ON COLUMN tracer.foreign_row.marked_at IS 'When.';
+
 COMMENT ON SEQUENCE tracer.decision_decision_id_seq IS 'Ids of tracer.decision.';
 COMMENT ON SEQUENCE tracer.incident_event_event_id_seq IS 'Ids of tracer.incident_event.';
 

@@ -29,27 +29,68 @@ quiet_row(void *context, HeapTuple tuple, TupleDesc desc)
 	pass_source_quiet(context, name, interval_us(value));
 }
 
-/* The settings that decide what belongs together; others say who hears of it. */
-#define GROUPING_SETTINGS \
-	"'horizon', 'detection_lag', 'max_hops', 'max_incident_age', 'change_lookback', 'quiet_after'"
-
 /*
- * Reads the settings; for a backtest, with others laid over them. The
- * fingerprint changes whenever anything does that decides about grouping.
+ * What the settings were when this backend last read them, and the rows that
+ * they were made of. Few passes find other rows, and reading all settings would
+ * be a good part of a pass over one alert.
  */
-void
-load_settings(Pass *p, Datum overrides)
+static struct
+{
+	char	   *rows;			/* NULL: nothing is kept */
+	char	   *fingerprint;
+	CascadeRules rules;
+	int64		quiet_after;
+	double		min_confidence;
+}			kept;
+
+/* All that the settings are made of beyond their defaults, as text. */
+static char *
+setting_rows(void)
+{
+	static Statement st = {
+		"SELECT concat((SELECT extversion || oid FROM pg_extension WHERE extname = 'tracer'), "
+		"              (SELECT json_agg(ARRAY[xmin::text, name, value] ORDER BY name) FROM tracer.setting_override), "
+		"              (SELECT json_agg(ARRAY[xmin::text, name, quiet_after::text] ORDER BY name) "
+		"                 FROM tracer.source WHERE quiet_after IS NOT NULL), "
+		"              (SELECT json_agg(ARRAY[xmin::text, name] ORDER BY name) FROM tracer.group_rule))"
+	};
+	char	   *rows;
+
+	query(&st, 0, NULL, NULL, NULL);
+	rows = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return rows;
+}
+
+static void
+keep_settings(const Pass *p, const char *rows)
+{
+	if (kept.rows)
+	{
+		pfree(kept.rows);
+		pfree(kept.fingerprint);
+		kept.rows = NULL;
+	}
+	/* they may have changed while they were read */
+	if (strcmp(rows, setting_rows()) != 0)
+		return;
+	kept.fingerprint = MemoryContextStrdup(TopMemoryContext, p->fingerprint);
+	kept.rules = p->rules;
+	kept.quiet_after = p->quiet_after;
+	kept.min_confidence = p->min_confidence;
+	kept.rows = MemoryContextStrdup(TopMemoryContext, rows);
+}
+
+static void
+read_settings(Pass *p, Datum overrides)
 {
 	static Statement settings = {
 		"SELECT s.name, coalesce(o.value, s.value) "
 		"  FROM tracer.setting s LEFT JOIN jsonb_each_text($1) o ON o.key = s.name"
 	};
-	static Statement quiet = {
-		"SELECT name, quiet_after::text FROM tracer.source WHERE quiet_after IS NOT NULL"
-	};
 	static Statement fingerprint = {
 		"SELECT md5(concat((SELECT string_agg(name || '=' || coalesce(value, ''), ',' ORDER BY name) "
-		"                     FROM tracer.setting WHERE name IN (" GROUPING_SETTINGS ")), "
+		"                     FROM tracer.setting WHERE concerns = 'grouping'), "
 		"                  (SELECT string_agg(name || '=' || extract(epoch FROM quiet_after), ',' ORDER BY name) "
 		"                     FROM tracer.source WHERE quiet_after IS NOT NULL), "
 		"                  (SELECT string_agg(concat_ws(':', name, labels, source, extract(epoch FROM \"window\")), ',' "
@@ -85,20 +126,52 @@ load_settings(Pass *p, Datum overrides)
 			p->quiet_after = interval_us(value);
 	}
 	SPI_freetuptable(SPI_tuptable);
+}
 
+/*
+ * Reads the settings; for a backtest, with others laid over them. The
+ * fingerprint changes whenever anything does that decides about grouping.
+ */
+void
+load_settings(Pass *p, Datum overrides)
+{
+	static Statement quiet = {
+		"SELECT name, quiet_after::text FROM tracer.source WHERE quiet_after IS NOT NULL"
+	};
+
+	if (overrides)
+		read_settings(p, overrides);
+	else
+	{
+		char	   *rows = setting_rows();
+
+		if (kept.rows == NULL || strcmp(kept.rows, rows) != 0)
+		{
+			read_settings(p, overrides);
+			keep_settings(p, rows);
+		}
+		else
+		{
+			p->fingerprint = pstrdup(kept.fingerprint);
+			p->rules = kept.rules;
+			p->quiet_after = kept.quiet_after;
+			p->min_confidence = kept.min_confidence;
+		}
+	}
 	query_each(&quiet, 0, NULL, NULL, NULL, quiet_row, p);
 }
 
 /*
  * Reads how far the last pass came. False if there was none, or if it ran in
- * another cluster: then its snapshot means nothing here, and every alert
- * without a placement is new.
+ * another cluster, or rows came from one since: then its snapshot means nothing
+ * here, and every alert without a placement is new.
  */
 bool
 load_state(Pass *p)
 {
 	static Statement st = {
-		"SELECT seen::text, system_id, pass, watermark, fingerprint FROM tracer.correlate_state"
+		"SELECT CASE WHEN EXISTS (SELECT FROM tracer.foreign_row) THEN '" SEEN_NOTHING "' ELSE seen::text END, "
+		"       system_id, pass, watermark, fingerprint FROM tracer.correlate_state"
 	};
 	HeapTuple	row;
 	TupleDesc	desc;
@@ -119,7 +192,7 @@ load_state(Pass *p)
 		p->settings_changed = before == NULL || strcmp(before, p->fingerprint) != 0;
 	}
 	SPI_freetuptable(SPI_tuptable);
-	return !p->first;
+	return !p->first && strcmp(p->seen, SEEN_NOTHING) != 0;
 }
 
 /* ---- episodes -------------------------------------------------------------------- */

@@ -22,7 +22,8 @@
 
 /*
  * Rows that a dump brought from another cluster carry its transaction ids.
- * Those ahead of ours would look new in every pass to come.
+ * Those ahead of ours would look new in every pass to come; those before, in
+ * none: this pass looks at everything.
  */
 void
 adopt_foreign_rows(void)
@@ -31,6 +32,7 @@ adopt_foreign_rows(void)
 		{"UPDATE tracer.alert SET xid = pg_current_xact_id() WHERE xid > pg_current_xact_id()"},
 		{"UPDATE tracer.change SET xid = pg_current_xact_id() WHERE xid > pg_current_xact_id()"},
 		{"UPDATE tracer.identity_log SET xid = pg_current_xact_id() WHERE xid > pg_current_xact_id()"},
+		{"DELETE FROM tracer.foreign_row"},
 	};
 
 	for (int i = 0; i < lengthof(st); i++)

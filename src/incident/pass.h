@@ -310,6 +310,9 @@ extern void touch_keys_since(Pass *p, int64 from);
 extern void touch_keys(Pass *p, const Column *key_ids);
 extern void fold_keys(Pass *p);
 
+/* A snapshot to which every transaction is still to come. */
+#define SEEN_NOTHING "1:1:"
+
 /* ---- load.c ---------------------------------------------------------------- */
 extern void load_settings(Pass *p, Datum overrides);
 extern bool load_state(Pass *p);

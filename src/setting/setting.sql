@@ -22,11 +22,11 @@ COMMENT ON COLUMN tracer.setting_override.changed_at IS 'When it was set.';
 COMMENT ON COLUMN tracer.setting_override.changed_by IS 'Who set it.';
 
 CREATE FUNCTION tracer.setting_catalog()
-RETURNS TABLE (name text, type text, default_value text, minimum text, maximum text, nullable boolean, description text)
+RETURNS TABLE (name text, type text, default_value text, minimum text, maximum text, nullable boolean, description text, concerns text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-VALUES
+SELECT v.*, 'grouping' FROM (VALUES
   ('horizon', 'interval', '6 hours', '1 second', '30 days', false,
    'How long after a failure a failure downstream of it still counts as its consequence.'),
   ('detection_lag', 'interval', '30 minutes', '0', '7 days', false,
@@ -39,16 +39,42 @@ VALUES
    'How long before a failure a change still counts as evidence.'),
   ('quiet_after', 'interval', '26 hours', '1 minute', '365 days', false,
    'After how long without a repeat an episode counts as over for grouping, where the tool never sends a resolve. tracer.source.quiet_after overrides it for one source.'),
+  ('min_confidence', 'number', '0.30', '0', '1', false,
+   'Below this confidence tracer names no root cause.')) AS v
+UNION ALL
+SELECT v.*, 'upkeep' FROM (VALUES
   ('lineage_ttl', 'interval', '45 days', '1 day', '3650 days', false,
    'How long after an importer or live capture last named an edge it is still walked. Edges that people declare do not expire.'),
-  ('min_confidence', 'number', '0.30', '0', '1', false,
-   'Below this confidence tracer names no root cause.'),
   ('retention', 'interval', NULL, '60 days', '36500 days', true,
    'How much history tracer.maintain() keeps. NULL: all of it.'),
   ('learn_confidence', 'number', NULL, '0.5', '1', true,
-   'How sure suggested lineage must be for tracer.learn_lineage() to accept it. NULL: only people accept lineage.')
+   'How sure suggested lineage must be for tracer.learn_lineage() to accept it. NULL: only people accept lineage.')) AS v
+UNION ALL
+SELECT v.*, 'notification' FROM (VALUES
+  ('mode', 'choice', 'shadow', 'shadow, live', NULL, false,
+   'shadow: everything is decided and recorded as it would be sent, and nothing leaves. live: it is sent.'),
+  ('group_wait', 'interval', '2 minutes', '0', '1 day', false,
+   'How long a new incident waits for the alert upstream that explains it before anybody hears of it. Where nothing upstream could, nobody waits.'),
+  ('group_interval', 'interval', '5 minutes', '0', '7 days', false,
+   'How long after one message about an incident the next one to the same channel waits, so that what happens in between goes into one.'),
+  ('repeat_interval', 'interval', '1 hour', '1 minute', '30 days', true,
+   'How long after a page that nobody acknowledged it is sent again. NULL: never.'),
+  ('suppress_confidence', 'number', '0.30', '0', '1', false,
+   'While the root cause is at least this sure, owners of symptoms are informed instead of paged.'),
+  ('acknowledge_within', 'interval', '10 minutes', '0', '1 day', false,
+   'How soon somebody must acknowledge the root cause''s page; after that owners of symptoms are paged too.'),
+  ('announce_within', 'interval', '24 hours', '1 minute', '365 days', false,
+   'An incident whose latest alert is older than this when its turn comes is not announced: imported history wakes nobody.'),
+  ('give_up_after', 'interval', '24 hours', '1 minute', '7 days', false,
+   'How long a message that cannot be delivered is tried again before it is a dead letter.'),
+  ('fallback_channel', 'text', NULL, NULL, NULL, true,
+   'Channel that takes the pages that reach nobody otherwise: nobody owns the asset, its team has no channel, or its channels cannot be reached. NULL: none.'),
+  ('incident_url', 'text', NULL, NULL, NULL, true,
+   'Address at which people see an incident, {incident} standing for its number; messages link to it. NULL: none.'),
+  ('digest_at', 'time', '09:00', NULL, NULL, true,
+   'When each team gets its daily digest, on its own wall clock. NULL: never.')) AS v
 $$;
-COMMENT ON FUNCTION tracer.setting_catalog() IS 'Every setting with its type, default, bounds and meaning. Bounds are inclusive.';
+COMMENT ON FUNCTION tracer.setting_catalog() IS 'Every setting with its type, default, bounds and meaning, and whether it decides about grouping, notification or upkeep. Bounds are inclusive; for a choice, minimum lists the values.';
 
 CREATE VIEW tracer.setting AS
 SELECT c.name,
@@ -57,14 +83,16 @@ SELECT c.name,
        c.type,
        o.changed_at,
        o.changed_by,
-       c.description
+       c.description,
+       c.concerns
   FROM tracer.setting_catalog() c
   LEFT JOIN tracer.setting_override o USING (name);
 COMMENT ON VIEW tracer.setting IS 'What changes tracer''s decisions: one committed row for all sessions. Change with tracer.set(name, value).';
 COMMENT ON COLUMN tracer.setting.name IS 'Name of the setting.';
 COMMENT ON COLUMN tracer.setting.value IS 'Value in force; NULL means none.';
 COMMENT ON COLUMN tracer.setting.default_value IS 'Value where nobody set one.';
-COMMENT ON COLUMN tracer.setting.type IS 'interval, integer or number.';
+COMMENT ON COLUMN tracer.setting.type IS 'interval, integer, number, time, text or choice.';
+COMMENT ON COLUMN tracer.setting.concerns IS 'grouping, notification or upkeep: which decisions it is for.';
 COMMENT ON COLUMN tracer.setting.changed_at IS 'When it was last set; NULL while it is the default.';
 COMMENT ON COLUMN tracer.setting.changed_by IS 'Who last set it; NULL while it is the default.';
 COMMENT ON COLUMN tracer.setting.description IS 'What it does.';
@@ -97,6 +125,15 @@ BEGIN
         ELSIF c.type = 'integer' THEN
             normal := check_setting.value::integer::text;
             ok := check_setting.value::integer BETWEEN c.minimum::integer AND c.maximum::integer;
+        ELSIF c.type = 'time' THEN
+            normal := to_char(check_setting.value::time, 'HH24:MI');
+            ok := true;
+        ELSIF c.type = 'text' THEN
+            normal := nullif(check_setting.value, '');
+            ok := true;
+        ELSIF c.type = 'choice' THEN
+            normal := lower(check_setting.value);
+            ok := normal = ANY (string_to_array(c.minimum, ', '));
         ELSE
             normal := check_setting.value::numeric::text;
             ok := check_setting.value::numeric BETWEEN c.minimum::numeric AND c.maximum::numeric;
@@ -109,7 +146,8 @@ BEGIN
     IF NOT ok THEN
         RAISE EXCEPTION 'value "%" is out of range for setting "%"', check_setting.value, c.name
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('It must lie between %s and %s.', c.minimum, c.maximum);
+                  HINT = CASE c.type WHEN 'choice' THEN format('It must be one of %s.', c.minimum)
+                                     ELSE format('It must lie between %s and %s.', c.minimum, c.maximum) END;
     END IF;
     RETURN normal;
 END
@@ -135,7 +173,7 @@ BEGIN
     RETURN normal;
 END
 $$;
-COMMENT ON FUNCTION tracer.set(text, text) IS 'Sets what tracer decides by, for every session from its commit on; returns the value as stored. NULL means none where the setting allows it (max_hops, retention, learn_confidence) and the default for the others. Errors: undefined_object for an unknown name, invalid_parameter_value for a value that is malformed or out of range.';
+COMMENT ON FUNCTION tracer.set(text, text) IS 'Sets what tracer decides by, for every session from its commit on; returns the value as stored. NULL means none where the setting may be none (max_hops, retention, learn_confidence, repeat_interval, fallback_channel, incident_url, digest_at) and the default for the others. Errors: undefined_object for an unknown name, invalid_parameter_value for a value that is malformed or out of range.';
 
 CREATE FUNCTION tracer.get(name text) RETURNS text
 LANGUAGE sql STABLE

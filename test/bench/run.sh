@@ -4,6 +4,8 @@
 #   WORK=name   one row, or several in quotes: closure_count closure_rows
 #               traversal one_edge cold_small memory session bursts alert_copy
 #               alert_insert correlate ingest manifest gateway
+#               worker_latency worker_cost worker_storm delivery_latency
+#               delivery_rate
 #   PAIRS=n     pairs of runs for a ratio (default: by how long the work takes)
 #   OUT=file    write the table there, too
 #   PG_CONFIG   which PostgreSQL
@@ -18,7 +20,7 @@
 
 ONLY=$WORK
 unset WORK
-ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate ingest manifest gateway "
+ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate ingest manifest gateway worker_latency worker_cost worker_storm delivery_latency delivery_rate "
 for _w in $ONLY; do
     case $ROWS_KNOWN in
         *" $_w "*) ;;
@@ -34,7 +36,7 @@ tracer_setup bench
 tracer_build
 tracer_start "fsync = on" "shared_buffers = 1GB" "jit = off" "max_wal_size = 16GB" "checkpoint_timeout = 1h" \
     "autovacuum = off" "maintenance_work_mem = 256MB" "max_parallel_workers_per_gather = 0" \
-    "session_preload_libraries = 'tracer'"
+    "shared_preload_libraries = 'tracer'" "tracer.databases = 'none'" "max_worker_processes = 20" "log_min_messages = error"
 
 BENCH=$WORK/src/test/bench
 TABLE=$WORK/out/table
@@ -304,6 +306,109 @@ if wanted gateway; then
         done
         kill $GATEWAY $ALERTMANAGER; wait $GATEWAY $ALERTMANAGER 2>/dev/null
         echo "Gateway: $(ask bench_gateway 'SELECT count(*) FROM tracer.alert') alerts committed. Alertmanager keeps its own in memory; gateway, database, Alertmanager and load generator share this machine." >> "$NOTES"
+    fi
+fi
+
+# -------------------------------------------------------------------- the worker
+# on / off: whether the worker of that database runs.
+worker() { # worker on|off
+    local databases=none state="'none', 'stopped'"
+    if [ "$1" = on ]; then databases=bench_worker state="'idle'"; fi
+    q postgres -c "ALTER SYSTEM SET tracer.databases = '$databases'" -c "SELECT pg_reload_conf()" > /dev/null
+    until [ "$(ask bench_worker "SELECT count(*) FROM tracer.workers WHERE database = current_database() AND kind = 'correlator' AND state IN ($state)")" = 1 ]; do sleep 0.1; done
+}
+waiting() { ask bench_worker "SELECT count(*) FROM tracer.alert a WHERE NOT EXISTS (SELECT FROM tracer.placement p WHERE p.alert_id = a.alert_id)"; }
+bench_pg() { as_server "$BINDIR/pgbench" -h "$PGHOST" -p "$PGPORT" -U "$PGUSER" -n "$@" bench_worker 2>&1; }
+tps() { sed -n 's/^tps = \([0-9.]*\).*/\1/p'; }
+percentile() { ask bench_worker "SELECT round(percentile_cont($1) WITHIN GROUP (ORDER BY ms)::numeric, 2) FROM bench.latency"; }
+
+if wanted worker_latency worker_cost worker_storm; then
+    database bench_worker
+    q bench_worker -f "$BENCH/worker.setup.sql" > /dev/null || die "cannot make the lineage"
+fi
+if wanted worker_latency; then
+    step "commit of an alert to its incident, 300 times"
+    worker on
+    q bench_worker -v n=50 -f "$BENCH/worker_latency.sql" && q bench_worker -v n=300 -f "$BENCH/worker_latency.sql" || die "alerts are not placed"
+    for _r in "50 2" "99 10"; do
+        read -r P REACH <<< "$_r"
+        MS=$(percentile "0.$P")
+        row "commit of an alert to its incident, p$P" "$MS ms" - - "<= $REACH" "$(calc '%s' "($MS <= $REACH) ? \"met\" : \"missed\"")"
+    done
+    worker off
+fi
+if wanted worker_cost; then
+    step "INSERT with 8 clients, without the worker and with it"
+    WITHOUT= WITH=
+    for i in 1 2 3; do
+        WITHOUT="$WITHOUT $(bench_pg -c 8 -j 2 -T 10 -f "$BENCH/worker_insert.pgbench" | tps)"
+        worker on
+        until [ "$(waiting)" = 0 ]; do sleep 0.5; done
+        WITH="$WITH $(bench_pg -c 8 -j 2 -T 10 -f "$BENCH/worker_insert.pgbench" | tps)"
+        LEFT=$(waiting)
+        worker off
+    done
+    A=$(printf '%s\n' $WITHOUT | median) B=$(printf '%s\n' $WITH | median)
+    row "INSERT by 8 clients while the worker keeps up" "$(calc '%.0f/s' "$B")" "$(calc '%.0f/s' "$A")" "$(calc '%.2f' "$B / $A")" ">= 0.75" \
+        "$(calc '%s' "($B / $A >= 0.75) ? \"met\" : \"missed\"")"
+    HALF=$(calc '%.0f' "$A / 2")
+    A=$(bench_pg -c 8 -j 2 -T 15 -R "$HALF" -f "$BENCH/worker_insert.pgbench" | tps)
+    worker on
+    until [ "$(waiting)" = 0 ]; do sleep 0.5; done
+    B=$(bench_pg -c 8 -j 2 -T 15 -R "$HALF" -f "$BENCH/worker_insert.pgbench" | tps)
+    row "the same at half that rate" "$(calc '%.0f/s' "$B")" "$(calc '%.0f/s' "$A")" "$(calc '%.2f' "$B / $A")" ">= 0.95" \
+        "$(calc '%s' "($B / $A >= 0.95) ? \"met\" : \"missed\"")"
+    echo "worker_cost: at the end of the saturated run $LEFT alerts waited for a pass." >> "$NOTES"
+    worker off
+fi
+if wanted worker_storm; then
+    step "500k alerts in a minute"
+    q bench_worker -c "TRUNCATE tracer.alert, tracer.placement, tracer.episode, tracer.alert_key, tracer.incident, tracer.evidence_row, tracer.incident_event, tracer.correlate_state"
+    worker on
+    bench_pg -c 4 -j 2 -T 60 -R 84 -f "$BENCH/worker_storm.pgbench" > /dev/null
+    END=$(date +%s.%N)
+    until [ "$(waiting)" = 0 ]; do sleep 0.1; done
+    LAG=$(calc '%.1f' "$(date +%s.%N) - $END")
+    row "a storm of 500k alerts, placed after its end" "$LAG s" - - "<= 5" "$(calc '%s' "($LAG <= 5) ? \"met\" : \"missed\"")"
+    echo "worker_storm: $(ask bench_worker "SELECT format('%s alerts of %s keys made %s incidents; %s were opened more than once.',
+        (SELECT count(*) FROM tracer.alert), (SELECT count(*) FROM tracer.alert_key), (SELECT count(*) FROM tracer.incidents),
+        (SELECT count(*) FROM (SELECT FROM tracer.incident_event WHERE kind = 'opened' GROUP BY incident_id HAVING count(*) > 1) x))")" >> "$NOTES"
+    worker off
+fi
+
+# ------------------------------------------------------------------- delivery
+# delivery NAME PROGRAM N: runs delivery.py in a database of its own.
+delivery() {
+    database "bench_$1"
+    q postgres -c "ALTER SYSTEM SET tracer.databases = 'bench_$1'" -c "ALTER SYSTEM SET tracer.allow_private_addresses = on" \
+        -c "SELECT pg_reload_conf()" > /dev/null
+    until [ "$(ask "bench_$1" "SELECT count(*) FROM tracer.workers WHERE database = current_database() AND kind = 'correlator' AND state = 'idle'")" = 1 ]; do sleep 0.1; done
+    python3 -B "$BENCH/delivery.py" "$2" "bench_$1" "$3"
+    local rc=$?
+    q postgres -c "ALTER SYSTEM SET tracer.databases = 'none'" -c "SELECT pg_reload_conf()" > /dev/null
+    return $rc
+}
+if wanted delivery_latency; then
+    command -v prometheus-alertmanager > /dev/null || apt_install prometheus-alertmanager
+    step "an alert to the request that arrives, in turn with Alertmanager"
+    if read -r P50 P99 AM50 AM99 <<< "$(delivery delivery_latency latency 300)" && [ -n "$AM99" ]; then
+        row "alert sent to request received, p50" "$P50 ms" "$AM50 ms" "$(calc '%.2f' "$P50 / $AM50")" "<= 5 ms" \
+            "$(calc '%s' "($P50 <= 5) ? \"met\" : \"missed\"")"
+        row "alert sent to request received, p99" "$P99 ms" "$AM99 ms" "$(calc '%.2f' "$P99 / $AM99")" "<= 2" \
+            "$(calc '%s' "($P99 / $AM99 <= 2) ? \"met\" : \"missed\"")"
+    else
+        row "alert sent to request received" - - - - failed
+    fi
+fi
+if wanted delivery_rate; then
+    command -v wrk > /dev/null || apt_install wrk
+    step "10,000 notifications to a receiver that answers in 10 ms"
+    if read -r OURS THEIRS CONNECTIONS <<< "$(delivery delivery_rate rate 10000)" && [ -n "$CONNECTIONS" ]; then
+        row "10,000 notifications, $CONNECTIONS connections" "$OURS/s" "$THEIRS/s" "$(calc '%.2f' "$OURS / $THEIRS")" ">= 0.5" \
+            "$(calc '%s' "($OURS >= 2000 && $OURS / $THEIRS >= 0.5) ? \"met\" : \"missed\"")"
+        echo "delivery_rate: theirs is wrk over as many connections to the same receiver; at least 2,000/s are wanted, too." >> "$NOTES"
+    else
+        row "10,000 notifications" - - - - failed
     fi
 fi
 

@@ -16,7 +16,7 @@ use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(new_node new_database cascades insert_alerts declare_cascades
   partition unplaced correlate_all shuffled random_lineage_sql random_alerts_sql quoted top
-  client finish_client);
+  client finish_client worker_state wait_for_worker wait_placed);
 
 # Root of the source tree.
 sub top { return $ENV{TRACER_TOP} // '.'; }
@@ -167,6 +167,36 @@ sub finish_client
 	$c->{out} = slurp_file("$c->{base}.out");
 	$c->{err} = slurp_file("$c->{base}.err");
 	return;
+}
+
+# How the background worker of a database is.
+sub worker_state
+{
+	my ($node, $db) = @_;
+
+	return $node->safe_psql($db,
+		"SELECT state FROM tracer.workers WHERE database = current_database() AND kind = 'correlator'");
+}
+
+# Waits until it is in one of these states.
+sub wait_for_worker
+{
+	my ($node, $db, @states) = @_;
+	my $list = join(', ', map { quoted($_) } @states);
+
+	return $node->poll_query_until($db,
+		"SELECT count(*) = 1 FROM tracer.workers WHERE database = current_database() AND kind = 'correlator' AND state IN ($list)");
+}
+
+# Waits until the worker has placed every alert.
+sub wait_placed
+{
+	my ($node, $db) = @_;
+
+	return $node->poll_query_until(
+		$db, q{
+		SELECT NOT EXISTS (SELECT FROM tracer.alert a
+		                    WHERE NOT EXISTS (SELECT FROM tracer.placement p WHERE p.alert_id = a.alert_id))});
 }
 
 sub partition

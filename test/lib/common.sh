@@ -156,9 +156,15 @@ Add the repository of https://apt.postgresql.org, or set PG_CONFIG to the pg_con
     command -v gcc >/dev/null 2>&1 || command -v cc >/dev/null 2>&1 || need gcc "a C compiler"
     [ -f /usr/include/stdio.h ] || need libc6-dev "the headers of the C library"
     command -v make >/dev/null 2>&1 || need make "GNU make"
+    { pkg-config --exists libcurl || curl-config --version; } >/dev/null 2>&1 ||
+        need libcurl4-openssl-dev "the headers of libcurl"
     if [ "$_for" = test ]; then
         command -v prove >/dev/null 2>&1 || need perl "Perl with prove"
         perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl "the Perl module IPC::Run"
+        command -v python3 >/dev/null 2>&1 || need python3 "Python 3"
+        { /usr/bin/python3 -c 'import aiosmtpd' || python3 -c 'import aiosmtpd'; } 2>/dev/null || need python3-aiosmtpd "the Python module aiosmtpd"
+        command -v openssl >/dev/null 2>&1 || need openssl "openssl"
+        [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || need nginx-light "nginx"
         if [ -z "$_given" ] && [ -n "$PG_MAJOR" ] && [ -z "$TRACER_NO_CRON" ] &&
            [ ! -f "/usr/share/postgresql/$PG_MAJOR/extension/pg_cron.control" ]; then
             need "postgresql-$PG_MAJOR-cron" "the extension pg_cron for PostgreSQL $PG_MAJOR"

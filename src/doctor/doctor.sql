@@ -23,6 +23,8 @@ WITH key AS (
      SELECT count(*) AS n, min(a.received_at) AS since
        FROM tracer.alert a
       WHERE NOT EXISTS (SELECT FROM tracer.placement p WHERE p.alert_id = a.alert_id)
+), worker AS (
+     SELECT w.state, w.last_pass_at, w.last_error FROM tracer.workers w WHERE w.database = current_database() AND w.kind = 'correlator'
 ), state AS (
      SELECT s.system_id, s.watermark, true AS "exists" FROM tracer.correlate_state s
 ), pace AS (
@@ -50,6 +52,47 @@ WITH key AS (
             'Run SELECT tracer.correlate(), and find out why nothing calls it.'
        FROM waiting w
       WHERE w.n > 0 AND w.since < now() - interval '5 minutes' AND EXISTS (SELECT FROM state)
+     UNION ALL
+     SELECT 'error', 'worker', NULL, 'there are channels, but tracer is not in shared_preload_libraries, so nothing is sent',
+            'Add it in postgresql.conf and restart.'
+       FROM worker w
+      WHERE w.state = 'not preloaded' AND EXISTS (SELECT FROM tracer.channel)
+     UNION ALL
+     SELECT 'error', 'worker', NULL, 'this database was restored or copied, and tracer does nothing in it by itself',
+            'SELECT tracer.arm(), if it is to page people.'
+      WHERE NOT tracer.armed()
+     UNION ALL
+     SELECT 'error', 'worker', NULL, 'library and catalog are of different versions, and the worker waits',
+            'ALTER EXTENSION tracer UPDATE, or restart the server.'
+       FROM worker w
+      WHERE w.state = 'other version'
+     UNION ALL
+     SELECT 'error', 'worker', NULL, 'this database has no worker',
+            'Is it in tracer.databases? Are tracer.max_workers and max_worker_processes high enough? The server''s log tells.'
+       FROM worker w
+      WHERE w.state IN ('none', 'stopped')
+     UNION ALL
+     SELECT 'error', 'worker', NULL,
+            format('its passes fail, lately with: %s', w.last_error),
+            'See the server''s log; alerts wait meanwhile, and none is lost.'
+       FROM worker w
+      WHERE w.state = 'backing off'
+     UNION ALL
+     SELECT 'error', 'worker', NULL, format('its last pass was %s ago', tracer.span(extract(epoch FROM now() - w.last_pass_at))),
+            'See tracer.workers and pg_stat_activity: does a lock hold it up?'
+       FROM worker w
+      WHERE w.state IN ('idle', 'working') AND w.last_pass_at < now() - interval '5 minutes'
+     UNION ALL
+     SELECT 'error', 'worker', NULL, 'there are channels, but the process that sends does not run',
+            'The server''s log tells why it ended; it is tried again after a while.'
+       FROM tracer.workers s, worker w
+      WHERE s.database = current_database() AND s.kind = 'sender' AND s.state = 'stopped' AND w.state IN ('idle', 'working')
+        AND EXISTS (SELECT FROM tracer.channel) AND current_setting('tracer.deliver', true) = 'on'
+     UNION ALL
+     SELECT 'info', 'worker', NULL, 'tracer.deliver is off: nothing leaves this server',
+            'Switch it on in postgresql.conf, unless this is a clone.'
+       FROM worker w
+      WHERE w.state <> 'not preloaded' AND current_setting('tracer.deliver', true) = 'off'
      UNION ALL
      SELECT 'error', 'correlation', NULL, 'this database was correlated on another server and restored or cloned since',
             'Run SELECT tracer.correlate(); it takes up what came along.'

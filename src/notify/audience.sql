@@ -1,0 +1,282 @@
+/*
+ * The audience: who has to do with an incident, and which channels reach them.
+ *
+ * A subject is one asset of an incident in its role: the root, a symptom, or
+ * (only where a rule asks for it) at_risk, a quiet asset downstream. Rules are
+ * tried on each subject by itself; that several lead to one channel is decide's
+ * business.
+ */
+CREATE FUNCTION tracer.incident_state(incidents bigint[])
+RETURNS TABLE (incident_id bigint, title text, severity tracer.severity, resolved boolean, by_person boolean, resolved_at timestamptz,
+               opened_at timestamptz, noticed_at timestamptz, last_alert_at timestamptz, acknowledged_at timestamptz, acknowledged_by text,
+               confidence real, confirmed boolean, placed boolean, suspect boolean, root text, root_id bigint, owner text,
+               alert_count bigint, asset_count bigint, open_count bigint, notes bigint, splits bigint, said jsonb)
+LANGUAGE plpgsql STABLE ROWS 100
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT i.incident_id, i.title, i.severity,
+           i.ended_at IS NOT NULL AND (i.reopened_at IS NULL OR i.reopened_at < i.ended_at),
+           i.resolution IS NOT NULL,
+           CASE WHEN i.reopened_at IS NULL OR i.reopened_at < i.ended_at THEN i.ended_at END,
+           i.opened_at, coalesce(h.noticed_at, i.opened_at), i.last_alert_at, i.acknowledged_at, i.acknowledged_by,
+           i.confidence, c.asset IS NOT NULL, i.placed, i.suspect_id IS NOT NULL AND c.asset IS NULL,
+           coalesce(c.asset, s.name, k.asset), r.asset_id, r.owner,
+           i.alert_count, i.asset_count, i.open_count, h.notes, h.splits,
+           jsonb_build_object('incident', i.incident_id, 'root', coalesce(c.asset, s.name, k.asset), 'severity', i.severity,
+             'resolved', i.ended_at IS NOT NULL AND (i.reopened_at IS NULL OR i.reopened_at < i.ended_at),
+             'acknowledged_by', i.acknowledged_by, 'assets', i.asset_count, 'notes', h.notes, 'splits', h.splits)
+      FROM unnest(incidents) AS u (id)
+      JOIN tracer.incident i ON i.incident_id = u.id AND i.merged_into IS NULL
+      LEFT JOIN tracer.episode o ON o.episode_id = i.origin_id
+      LEFT JOIN tracer.alert_key k ON k.key_id = o.key_id
+      LEFT JOIN tracer.asset s ON s.asset_id = i.suspect_id
+      LEFT JOIN LATERAL (SELECT v.asset FROM tracer.evidence_row v
+                          WHERE v.incident_id = i.incident_id AND v.fact = 'confirmed' LIMIT 1) AS c ON true
+      LEFT JOIN tracer.asset r ON r.name = coalesce(c.asset, s.name, k.asset)
+     CROSS JOIN LATERAL (SELECT min(v.recorded_at) FILTER (WHERE v.kind = 'opened') AS noticed_at,
+                                count(*) FILTER (WHERE v.kind IN ('note', 'confirmed')) AS notes,
+                                count(*) FILTER (WHERE v.kind = 'split') AS splits
+                           FROM tracer.incident_event v
+                          WHERE v.incident_id = i.incident_id) AS h;
+END
+$$;
+COMMENT ON FUNCTION tracer.incident_state(bigint[]) IS 'What notifications need to know of each of these incidents, in one look: root is the root cause, however sure (a person''s, else the suspect, else the origin); noticed_at is when a pass found the incident; said is what a thread remembers of it. Numbers that were merged away give no row.';
+
+CREATE FUNCTION tracer.matcher_holds(op text, wanted text, found jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+SELECT EXISTS (SELECT
+                 FROM pg_catalog.jsonb_array_elements_text(
+                        CASE pg_catalog.jsonb_typeof(found)
+                             WHEN 'array' THEN CASE WHEN found = '[]' THEN '[""]' ELSE found END
+                             ELSE pg_catalog.jsonb_build_array(coalesce(found #>> '{}', '')) END) AS f (v)
+                WHERE CASE WHEN op IN ('=', '!=') THEN coalesce(f.v, '') = wanted
+                           ELSE coalesce(f.v, '') ~ ('^(?:' || wanted || ')$') END)
+       = (op IN ('=', '=~'))
+$$;
+COMMENT ON FUNCTION tracer.matcher_holds(text, text, jsonb) IS 'Whether a condition (operator =, !=, =~ or !~, and value) holds for what was found: a scalar, an array of which one must match (for the negated operators: none), or nothing, which counts as the empty string. Regular expressions match the whole value.';
+
+CREATE FUNCTION tracer.in_window(window_words text, at timestamptz, zone text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names CONSTANT text[] := '{mon,tue,wed,thu,fri,sat,sun}';
+    part  text[] := tracer.window_part(window_words);
+    wall  timestamp;
+    day   int;
+    days  int[];
+    span  text;
+    low   int;
+    high  int;
+    from_time time;
+    to_time   time;
+BEGIN
+    wall := at AT TIME ZONE coalesce(part[4], zone, current_setting('TimeZone'));
+    day := extract(isodow FROM wall);
+    from_time := part[2]::time;
+    to_time := part[3]::time;
+    FOREACH span IN ARRAY coalesce(string_to_array(lower(part[1]), ','), '{}') LOOP
+        low := array_position(names, split_part(span, '-', 1));
+        high := coalesce(array_position(names, nullif(split_part(span, '-', 2), '')), low);
+        days := days || ARRAY(SELECT CASE WHEN d > 7 THEN d - 7 ELSE d END
+                                FROM generate_series(low, CASE WHEN high < low THEN high + 7 ELSE high END) AS d);
+    END LOOP;
+    IF to_time > from_time THEN
+        RETURN wall::time >= from_time AND wall::time < to_time AND (days IS NULL OR day = ANY (days));
+    END IF;
+    -- Over midnight: it belongs to the day on which it began.
+    RETURN wall::time >= from_time AND (days IS NULL OR day = ANY (days))
+        OR wall::time < to_time AND (days IS NULL OR (day + 5) % 7 + 1 = ANY (days));
+END
+$$;
+COMMENT ON FUNCTION tracer.in_window(text, timestamptz, text) IS 'Whether a moment lies in a time window such as "Mon-Fri 09:00-18:00 Europe/London", by the wall clock there. A window that ends before it begins goes over midnight; start belongs to it, end does not. zone stands in where the window names none; else it is the session''s.';
+
+CREATE FUNCTION tracer.next_boundary(after timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT min(tracer.next_due(edge, next_boundary.after + interval '1 microsecond', zone.name))
+  FROM (SELECT r.match FROM tracer.route r UNION ALL SELECT s.matchers FROM tracer.silence s WHERE s.ends_at > next_boundary.after) AS rule (match)
+ CROSS JOIN LATERAL tracer.window_part((SELECT m.value FROM tracer.matchers(rule.match) m WHERE m.key = 'time')) AS part
+ CROSS JOIN LATERAL unnest(part[2:3]) AS edge
+ CROSS JOIN LATERAL (SELECT part[4] WHERE part[4] IS NOT NULL
+                     UNION
+                     SELECT coalesce(t.time_zone, current_setting('TimeZone')) FROM tracer.team t WHERE part[4] IS NULL
+                     UNION
+                     SELECT current_setting('TimeZone') WHERE part[4] IS NULL) AS zone (name)
+ WHERE rule.match ? 'time'
+$$;
+COMMENT ON FUNCTION tracer.next_boundary(timestamptz) IS 'When a time window of a rule or silence next begins or ends, on any day; NULL: no rule has one.';
+
+CREATE FUNCTION tracer.reason_words(rule int, role text, asset text, owner text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+SELECT coalesce('rule ' || rule || ': ', '') || coalesce(asset, 'it') || coalesce(' of ' || owner, ', which nobody owns,')
+       || CASE role WHEN 'root' THEN ' is the root cause' WHEN 'symptom' THEN ' is a symptom' ELSE ' is at risk' END
+$$;
+COMMENT ON FUNCTION tracer.reason_words(int, text, text, text) IS 'Why somebody hears of an incident, in words.';
+
+CREATE FUNCTION tracer.audience(incidents bigint[], at timestamptz)
+RETURNS TABLE (incident_id bigint, role text, asset text, owner text, "position" int, mode text, page text[], inform text[],
+               always_page boolean, silence_id bigint, silenced_until timestamptz, reason text, doc jsonb)
+LANGUAGE plpgsql STABLE ROWS 200
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    at             CONSTANT timestamptz := audience.at;
+    -- its default is none, so that the override says it all
+    fallback       CONSTANT text[] := ARRAY(SELECT c.name FROM tracer.channel c JOIN tracer.setting_override o ON o.name = 'fallback_channel' AND o.value = c.name);
+    has_rules      CONSTANT boolean := EXISTS (SELECT FROM tracer.route) OR EXISTS (SELECT FROM tracer.silence);
+    wants_at_risk  boolean := false;
+    wants_affected boolean := false;
+    wants_labels   boolean := false;
+    wants_status   boolean := false;
+BEGIN
+    IF NOT has_rules THEN
+        -- What goes without saying; the long way below comes to the same.
+        RETURN QUERY
+        SELECT m.incident_id, m.role, m.asset, t.owner, NULL::int, CASE m.role WHEN 'root' THEN 'page' ELSE 'auto' END,
+               coalesce(nullif(c.page, '{}'), nullif(fallback, '{}'), c.inform), c.inform,
+               coalesce(t.tags @> '{"page_as_symptom": true}', false), NULL::bigint, NULL::timestamptz,
+               tracer.reason_words(NULL, m.role, m.asset, t.owner), NULL::jsonb
+          FROM (SELECT s.incident_id, s.resolved, s.root, s.root_id FROM tracer.incident_state(incidents) s) AS s
+         CROSS JOIN LATERAL (
+               SELECT s.incident_id, 'root' AS role, s.root AS asset, s.root_id AS asset_id
+               UNION ALL
+               SELECT DISTINCT s.incident_id, 'symptom', k.asset, k.asset_id
+                 FROM tracer.episode e
+                 JOIN tracer.alert_key k ON k.key_id = e.key_id
+                WHERE e.incident_id = s.incident_id
+                  AND e.resolved_at IS NULL
+                  AND e.severity > 'info'
+                  AND k.asset IS DISTINCT FROM s.root) AS m
+          LEFT JOIN tracer.asset t ON t.asset_id = m.asset_id
+          LEFT JOIN tracer.team tm ON tm.name = t.owner
+         CROSS JOIN LATERAL (SELECT ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.page)) AS page,
+                                    ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.inform)) AS inform) AS c
+         WHERE NOT s.resolved;
+        RETURN;
+    END IF;
+    SELECT coalesce(bool_or(r.route AND m.key = 'role' AND m.op IN ('=', '=~') AND tracer.matcher_holds(m.op, m.value, '"at_risk"')), false),
+               coalesce(bool_or(m.path[1] = 'affected'), false),
+               coalesce(bool_or(m.path[2] = 'label'), false),
+               coalesce(bool_or(m.key = 'status'), false)
+          INTO wants_at_risk, wants_affected, wants_labels, wants_status
+          FROM (SELECT r.match, true AS route FROM tracer.route r UNION ALL SELECT s.matchers, false FROM tracer.silence s) AS r
+         CROSS JOIN LATERAL tracer.matchers(r.match) m;
+
+    RETURN QUERY
+    WITH state AS MATERIALIZED (
+         SELECT s.* FROM tracer.incident_state(incidents) s WHERE NOT s.resolved
+    ), member AS (
+         SELECT s.incident_id, 'root' AS role, s.root AS asset, s.root_id AS asset_id FROM state s
+         UNION ALL
+         SELECT DISTINCT s.incident_id, 'symptom', k.asset, k.asset_id
+           FROM state s
+           JOIN tracer.episode e ON e.incident_id = s.incident_id
+           JOIN tracer.alert_key k ON k.key_id = e.key_id
+          WHERE e.resolved_at IS NULL
+            AND e.severity > 'info'
+            AND k.asset IS DISTINCT FROM s.root
+         UNION ALL
+         SELECT s.incident_id, 'at_risk', a.asset, (SELECT t.asset_id FROM tracer.asset t WHERE t.name = a.asset)
+           FROM state s
+          CROSS JOIN LATERAL tracer.affected_assets(s.incident_id) a
+          WHERE wants_at_risk
+            AND a.state = 'quiet'
+    ), affected AS (
+         SELECT s.incident_id,
+                jsonb_build_object('asset', jsonb_agg(a.asset), 'owner', jsonb_agg(DISTINCT a.owner), 'kind', jsonb_agg(DISTINCT a.kind),
+                                   'tier', jsonb_agg(DISTINCT a.tier), 'tags',
+                  (SELECT jsonb_object_agg(x.key, x.found)
+                     FROM (SELECT g.key, jsonb_agg(DISTINCT g.value) AS found
+                             FROM tracer.affected_assets(s.incident_id) b
+                             JOIN tracer.asset t ON t.name = b.asset
+                            CROSS JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(t.tags) WHEN 'object' THEN t.tags END) g
+                            GROUP BY g.key) AS x)) AS doc
+           FROM state s
+          CROSS JOIN LATERAL tracer.affected_assets(s.incident_id) a
+          WHERE wants_affected
+          GROUP BY s.incident_id
+    ), subject AS MATERIALIZED (
+         SELECT row_number() OVER () AS n, m.incident_id, m.role, m.asset, t.owner, tm.time_zone,
+                coalesce(t.tags @> '{"page_as_symptom": true}', false) AS always_page,
+                ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.page)) AS page,
+                ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.inform)) AS inform,
+                jsonb_build_object('role', m.role, 'severity', s.severity, 'asset', m.asset, 'owner', t.owner, 'kind', t.kind, 'tier', t.tier, 'tags', t.tags,
+                  'root', jsonb_build_object('asset', s.root, 'owner', r.owner, 'kind', r.kind, 'tier', r.tier, 'tags', r.tags),
+                  'affected', (SELECT f.doc FROM affected f WHERE f.incident_id = m.incident_id),
+                  'status', CASE WHEN wants_status THEN (SELECT v.status FROM tracer.incidents v WHERE v.incident_id = m.incident_id) END,
+                  'label', CASE WHEN wants_labels THEN
+                     (SELECT jsonb_object_agg(x.key, x.found)
+                        FROM (SELECT l.key, jsonb_agg(DISTINCT l.value) AS found
+                                FROM tracer.episode e
+                                JOIN tracer.alert_key k ON k.key_id = e.key_id
+                                JOIN tracer.alert a ON a.alert_id = e.first_alert_id
+                               CROSS JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(a.labels) WHEN 'object' THEN a.labels END) l
+                               WHERE e.incident_id = m.incident_id AND k.asset IS NOT DISTINCT FROM m.asset
+                               GROUP BY l.key) AS x) END) AS doc
+           FROM member m
+           JOIN state s ON s.incident_id = m.incident_id
+           LEFT JOIN tracer.asset t ON t.asset_id = m.asset_id
+           LEFT JOIN tracer.asset r ON r.asset_id = s.root_id
+           LEFT JOIN tracer.team tm ON tm.name = t.owner
+    ), rule AS MATERIALIZED (
+         SELECT true AS route, r.position::bigint AS id, r.match FROM tracer.route r
+         UNION ALL
+         SELECT false, s.silence_id, s.matchers FROM tracer.silence s WHERE at >= s.starts_at AND at < s.ends_at
+    ), condition AS MATERIALIZED (
+         SELECT r.route, r.id, m.key, array_remove(m.path, NULL) AS path, m.op, m.value
+           FROM rule r
+          CROSS JOIN LATERAL tracer.matchers(r.match) m
+    ), hit AS MATERIALIZED (
+         SELECT s.n, r.route, r.id
+           FROM subject s
+          CROSS JOIN rule r
+          WHERE (s.role <> 'at_risk' OR NOT r.route OR r.match ? 'role')
+            AND NOT EXISTS (SELECT FROM condition c
+                             WHERE c.route = r.route AND c.id = r.id
+                               AND NOT CASE WHEN c.key = 'time' THEN tracer.in_window(c.value, at, s.time_zone) = (c.op = '=')
+                                            ELSE tracer.matcher_holds(c.op, c.value, s.doc #> c.path) END)
+    ), last_route AS (
+         SELECT h.n, min(r.position) AS position
+           FROM hit h
+           JOIN tracer.route r ON h.route AND r.position = h.id AND NOT r.continue
+          GROUP BY h.n
+    ), chosen AS (
+         SELECT s.n, r.position, r.mode, nullif(ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (r.channels)), '{}') AS channels
+           FROM subject s
+           LEFT JOIN last_route l ON l.n = s.n
+           JOIN hit h ON h.n = s.n AND h.route AND h.id <= coalesce(l.position, h.id)
+           JOIN tracer.route r ON r.position = h.id
+         UNION ALL
+         -- what goes without saying, where no rule had the last word
+         SELECT s.n, NULL, NULL, NULL
+           FROM subject s
+          WHERE s.role <> 'at_risk'
+            AND NOT EXISTS (SELECT FROM last_route l WHERE l.n = s.n)
+    )
+    SELECT s.incident_id, s.role, s.asset, s.owner, c.position,
+           coalesce(c.mode, CASE s.role WHEN 'root' THEN 'page' WHEN 'symptom' THEN 'auto' ELSE 'inform' END),
+           CASE WHEN c.mode = 'mute' THEN '{}' ELSE coalesce(c.channels, nullif(s.page, '{}'), nullif(fallback, '{}'), s.inform) END,
+           CASE WHEN c.mode = 'mute' THEN '{}' ELSE coalesce(c.channels, s.inform) END,
+           s.always_page, q.silence_id, q.until,
+           tracer.reason_words(c.position, s.role, s.asset, s.owner),
+           s.doc
+      FROM chosen c
+      JOIN subject s ON s.n = c.n
+      LEFT JOIN LATERAL (SELECT i.silence_id, CASE WHEN i.matchers ? 'time' THEN least(i.ends_at, tracer.next_boundary(at)) ELSE i.ends_at END AS until
+                           FROM hit h
+                           JOIN tracer.silence i ON i.silence_id = h.id
+                          WHERE h.n = s.n AND NOT h.route
+                          ORDER BY i.ends_at DESC, i.silence_id LIMIT 1) AS q ON true;
+END
+$$;
+COMMENT ON FUNCTION tracer.audience(bigint[], timestamptz) IS 'Who has to do with each of these incidents at a moment, one row per subject and rule: its role (root, symptom, at_risk), the mode (page, inform, mute, or auto: inform while suppression holds, else page), the channels to page and to inform, the silence that mutes it and until when, the reason in words, and what rules can match (NULL where there are no rules). position is the rule in tracer.route; NULL: what goes without saying. Resolved incidents have none.';

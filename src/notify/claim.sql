@@ -1,0 +1,307 @@
+/*
+ * The outbox towards the sender: what is due is handed out under a lease, as
+ * complete requests. Messages are rendered here and nowhere earlier, from what
+ * is committed at this moment, and secrets are filled in here and nowhere else.
+ *
+ * A renderer never sees a secret. It returns a request
+ *
+ *   {"method": "POST", "url": ..., "headers": {...}, "body": object or string,
+ *    "options": {...}, "timeout_ms": ..., "secrets": [...]}
+ *
+ * in which "secrets" says which secret of the channel goes where:
+ *   {"secret": "token",  "as": "bearer"}               Authorization: Bearer ...
+ *   {"secret": "token",  "as": "basic", "user": "x"}   Authorization: Basic ...
+ *   {"secret": "key",    "as": "header", "name": "X-Api-Key"}
+ *   {"secret": "url",    "as": "url"}                  the address itself
+ *   {"secret": "key",    "as": "body", "path": ["routing_key"]}
+ *   {"secret": "key",    "as": "signature"}            Standard Webhooks' headers
+ *   {"secret": "password", "as": "option"}             options.password
+ * A secret that was never set is left out ("optional": true) or an error.
+ */
+CREATE FUNCTION tracer.fill_secrets(request jsonb, channel text, secrets jsonb, key text, at timestamptz,
+    OUT method text, OUT url text, OUT headers text[], OUT body text, OUT options jsonb, OUT timeout_ms int)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    masked CONSTANT boolean := secrets IS NULL;
+    wanted CONSTANT jsonb := coalesce(request -> 'secrets', '[]');
+    filled jsonb := request -> 'body';
+    stamp  text;
+    signed text;
+    value  text;
+    s      jsonb;
+BEGIN
+    method := coalesce(request ->> 'method', 'POST');
+    url := request ->> 'url';
+    options := coalesce(request -> 'options', '{}');
+    timeout_ms := coalesce((request ->> 'timeout_ms')::int, 10000);
+    headers := ARRAY(SELECT h.key || ': ' || h.value FROM jsonb_each_text(coalesce(request -> 'headers', '{}')) AS h);
+    FOR i IN 0 .. jsonb_array_length(wanted) - 1 LOOP
+        s := wanted -> i;
+        value := CASE WHEN masked THEN '***' ELSE secrets ->> (s ->> 'secret') END;
+        IF value IS NULL THEN
+            CONTINUE WHEN (s ->> 'optional')::boolean;
+            RAISE EXCEPTION 'channel "%" has no secret "%"', channel, s ->> 'secret'
+                USING ERRCODE = 'undefined_object',
+                      HINT = format('SELECT tracer.set_secret(%L, %L, ...) sets it.', channel, s ->> 'secret');
+        END IF;
+        CASE s ->> 'as'
+        WHEN 'bearer' THEN headers := headers || ('Authorization: Bearer ' || value);
+        WHEN 'basic' THEN headers := headers || ('Authorization: Basic ' || CASE WHEN masked THEN value
+                 ELSE translate(encode(convert_to((s ->> 'user') || ':' || value, 'UTF8'), 'base64'), E'\n', '') END);
+        WHEN 'header' THEN headers := headers || ((s ->> 'name') || ': ' || value);
+        WHEN 'url' THEN url := CASE WHEN masked THEN coalesce(url, value) ELSE value END;
+        WHEN 'option' THEN options := options || jsonb_build_object(s ->> 'secret', value);
+        WHEN 'body' THEN filled := jsonb_set(filled, ARRAY(SELECT jsonb_array_elements_text(s -> 'path')), to_jsonb(value));
+        WHEN 'signature' THEN signed := value;
+        ELSE RAISE EXCEPTION 'a renderer asked for a secret as "%"', s ->> 'as'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'It is bearer, basic, header, url, option, body or signature.';
+        END CASE;
+    END LOOP;
+    body := CASE jsonb_typeof(filled) WHEN 'string' THEN filled #>> '{}' ELSE filled::text END;
+    IF signed IS NOT NULL THEN
+        stamp := extract(epoch FROM at)::bigint;
+        headers := headers || ARRAY['webhook-id: ' || key, 'webhook-timestamp: ' || stamp,
+            'webhook-signature: v1,' || CASE WHEN masked THEN signed ELSE
+              translate(encode(tracer.hmac_sha256(convert_to(key || '.' || stamp || '.' || body, 'UTF8'),
+                CASE WHEN signed LIKE 'whsec\_%' THEN decode(substr(signed, 7), 'base64') ELSE convert_to(signed, 'UTF8') END), 'base64'), E'\n', '') END];
+    END IF;
+    -- Nobody's words begin a header of their own.
+    IF array_to_string(headers, '') ~ '[\r\n]' OR url IS NULL OR url ~ '\s' THEN
+        RAISE EXCEPTION 'channel "%" has no address, or one that cannot be sent to', channel
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Neither the address nor a header may be missing or hold line breaks.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION tracer.fill_secrets(jsonb, text, jsonb, text, timestamptz) IS 'A renderer''s request as the sender takes it, with the channel''s secrets (an object; NULL: asterisks instead) in their places. Errors: undefined_object for a secret that was never set, invalid_parameter_value for a request without address or with line breaks in a header.';
+
+CREATE FUNCTION tracer.render(incident jsonb, event jsonb, channel jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own     record;
+    request jsonb;
+BEGIN
+    CASE channel ->> 'kind'
+    WHEN 'webhook' THEN RETURN tracer.render_webhook(incident, event, channel);
+    WHEN 'slack' THEN RETURN tracer.render_slack(incident, event, channel);
+    WHEN 'slack_webhook' THEN RETURN tracer.render_slack_webhook(incident, event, channel);
+    WHEN 'pagerduty' THEN RETURN tracer.render_pagerduty(incident, event, channel);
+    WHEN 'teams' THEN RETURN tracer.render_teams(incident, event, channel);
+    WHEN 'email' THEN RETURN tracer.render_email(incident, event, channel);
+    WHEN 'sms' THEN RETURN tracer.render_sms(incident, event, channel);
+    ELSE
+        SELECT k.function, k.owner INTO own FROM tracer.channel_kind k WHERE k.name = channel ->> 'kind';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'channel "%" is of kind "%", which does not exist', channel ->> 'name', channel ->> 'kind'
+                USING ERRCODE = 'undefined_object',
+                      HINT = 'SELECT name FROM tracer.channel_kinds lists the kinds.';
+        END IF;
+        SELECT r INTO request FROM tracer.call_registered(quote_ident(own.owner)::regrole, own.function, incident, event, channel) AS r LIMIT 1;
+        RETURN request;
+    END CASE;
+END
+$$;
+COMMENT ON FUNCTION tracer.render(jsonb, jsonb, jsonb) IS 'The request that tells a channel an event of an incident, without secrets: tracer.render_<kind>(), or the function of a kind of your own, run as its owner. Errors: undefined_object for an unknown kind, and whatever the function raises.';
+
+CREATE FUNCTION tracer.claim_notifications(max int DEFAULT 100, lease interval DEFAULT '1 minute', at timestamptz DEFAULT now())
+RETURNS TABLE (notification_id bigint, attempt int, channel text, kind text, method text, url text, headers text[], body text, options jsonb, timeout_ms int)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    at       CONSTANT timestamptz := claim_notifications.at;
+    picked   bigint[];
+    n        record;
+    request  record;
+    failed   bigint[] := '{}';
+    problems text[] := '{}';
+    message  text;
+BEGIN
+    -- Nothing leaves that what is committed by now would not say.
+    PERFORM tracer.plan_notifications(at);
+    -- Almost always there is nothing to send.
+    IF NOT EXISTS (SELECT FROM tracer.channel c
+                    WHERE EXISTS (SELECT FROM tracer.notification d
+                                   WHERE d.channel = c.name AND d.state IN ('due', 'sending') AND d.due_at <= at)) THEN
+        RETURN;
+    END IF;
+    PERFORM tracer.hold_planner();
+
+    -- In turn from every channel that may be sent to, pages first.
+    SELECT array_agg(q.notification_id) INTO picked
+      FROM (SELECT d.notification_id
+              FROM (SELECT c.name,
+                           CASE WHEN s.failures >= 5 THEN 1
+                                WHEN r.rate IS NULL THEN max
+                                ELSE greatest(floor(tracer.tokens_left(s.tokens, s.tokens_at, r.rate, at)), 0)::int END AS allowed
+                      FROM tracer.channel c
+                      LEFT JOIN tracer.channel_kinds k ON k.name = c.kind
+                      LEFT JOIN tracer.channel_state s ON s.channel = c.name
+                     CROSS JOIN LATERAL (SELECT coalesce(c.rate_limit, k.rate_limit)) AS r (rate)
+                     WHERE s.resume_at IS NULL OR s.resume_at <= at) AS c
+             CROSS JOIN LATERAL (
+                   SELECT x.notification_id, row_number() OVER (ORDER BY x.mode = 'page' DESC, x.due_at, x.notification_id) AS turn, x.mode, x.due_at
+                     FROM (SELECT w.notification_id, w.mode, w.due_at
+                             FROM tracer.notification w
+                            WHERE w.channel = c.name
+                              AND w.state IN ('due', 'sending')
+                              AND w.due_at <= at
+                              AND NOT EXISTS (SELECT FROM tracer.notify_news f WHERE f.incident_id = w.incident_id)
+                            ORDER BY w.due_at
+                            -- so that one dead endpoint does not take all of the sender's places
+                            LIMIT greatest(least(c.allowed, max, 256 - (SELECT count(*) FROM tracer.notification h
+                                                                         WHERE h.channel = c.name AND h.state = 'sending' AND h.due_at > at)), 0)
+                              FOR UPDATE SKIP LOCKED) AS x) AS d
+             ORDER BY d.turn, d.mode = 'page' DESC, d.due_at
+             LIMIT max) AS q;
+    IF picked IS NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO tracer.delivery_attempt (notification_id, attempt, outcome, error)
+    SELECT w.notification_id, w.attempt, 'lost', 'the sender never said what became of it'
+      FROM tracer.notification w
+     WHERE w.notification_id = ANY (picked) AND w.state = 'sending';
+
+    FOR n IN
+        WITH hidden AS MATERIALIZED (
+            SELECT q.channel, jsonb_object_agg(q.name, q.value) AS secrets FROM tracer.secret q GROUP BY q.channel
+        ), fact AS MATERIALIZED (
+            SELECT f.* FROM tracer.message_facts(ARRAY(SELECT DISTINCT w.incident_id FROM tracer.notification w
+                                                        WHERE w.notification_id = ANY (picked) AND w.incident_id IS NOT NULL)) f
+        ), claimed AS (
+            UPDATE tracer.notification w
+               SET state = 'sending', attempt = w.attempt + 1, due_at = at + lease, said = f.said, event = e.events[1], events = e.events
+              FROM unnest(picked) AS p (id)
+              JOIN tracer.notification o ON o.notification_id = p.id
+              LEFT JOIN fact f ON f.incident_id = o.incident_id
+              LEFT JOIN tracer.thread h ON h.thread_id = o.thread_id
+             -- What happened while it waited is told along with it.
+             CROSS JOIN LATERAL (SELECT CASE WHEN h.dirty AND f.said IS NOT NULL AND o.body IS NULL
+                                             THEN tracer.told_now(o.channel, h, o.event, o.events, f.said)
+                                             ELSE ARRAY[o.event] || array_remove(o.events, o.event) END AS events) AS e
+             WHERE w.notification_id = p.id
+            RETURNING w.*, f.facts
+        ), clean AS (
+            UPDATE tracer.thread t SET dirty = false FROM claimed x WHERE t.thread_id = x.thread_id AND t.dirty
+        )
+        SELECT x.notification_id, x.attempt, x.channel, c.kind, x.facts, x.key,
+               jsonb_build_object('event', x.event, 'events', x.events, 'form', x.form, 'mode', x.mode, 'role', x.role, 'reason', x.reason,
+                 'key', x.key, 'attempt', x.attempt, 'at', x.created_at, 'thread', t.key, 'ref', t.ref, 'body', x.body,
+                 'notes', CASE WHEN x.events && '{note,split}' THEN tracer.recent_notes(x.incident_id, t.said) END) AS event,
+               jsonb_build_object('name', c.name, 'kind', c.kind, 'settings', c.settings) AS place, h.secrets
+          FROM claimed x
+          JOIN tracer.channel c ON c.name = x.channel
+          LEFT JOIN hidden h ON h.channel = x.channel
+          LEFT JOIN tracer.thread t ON t.thread_id = x.thread_id
+         ORDER BY array_position(picked, x.notification_id)
+    LOOP
+        BEGIN
+            request := tracer.fill_secrets(tracer.render(n.facts, n.event, n.place), n.channel, coalesce(n.secrets, '{}'), n.key, at);
+            notification_id := n.notification_id;
+            attempt := n.attempt;
+            channel := n.channel;
+            kind := n.kind;
+            method := request.method;
+            url := request.url;
+            headers := request.headers;
+            body := request.body;
+            options := request.options;
+            timeout_ms := request.timeout_ms;
+            RETURN NEXT;
+        EXCEPTION WHEN OTHERS THEN
+            failed := failed || n.notification_id;
+            problems := problems || format('could not be rendered: %s', SQLERRM);
+        END;
+    END LOOP;
+    PERFORM tracer.spend_tokens(picked, at, lease);
+    IF failed <> '{}' THEN
+        PERFORM tracer.bury(failed, problems, at);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION tracer.claim_notifications(int, interval, timestamptz) IS 'Hands at most max messages that are due to the sender, complete and with secrets, rendered from what is committed now; they are its own for the length of the lease. One row a message; for SMTP url is smtp://host:port, body the whole message, and options say from, to, username, password and starttls. A message that cannot be rendered becomes a dead letter and stops no other. Report with tracer.record_deliveries().';
+
+CREATE FUNCTION tracer.told_now(channel text, t tracer.thread, event text, events text[], said jsonb) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    over   CONSTANT boolean := (said ->> 'resolved')::boolean;
+    wanted text[];
+BEGIN
+    IF t.said IS NULL THEN
+        RETURN CASE WHEN over THEN '{resolved,opened}' ELSE '{opened}' END;
+    END IF;
+    SELECT tracer.wanted_events(events || tracer.happened(t.said, said), t.mode = 'page', t.role, k.brief, k.edits) INTO wanted
+      FROM tracer.channel c
+      JOIN tracer.channel_kinds k ON k.name = c.kind
+     WHERE c.name = told_now.channel;
+    -- of an end and a return, the later one
+    wanted := array_remove(wanted, CASE WHEN over THEN 'reopened' ELSE 'resolved' END);
+    IF over AND 'resolved' = ANY (wanted) THEN
+        wanted := ARRAY['resolved'] || array_remove(wanted, 'resolved');
+    END IF;
+    RETURN CASE WHEN wanted = '{}' THEN ARRAY[event] || array_remove(events, event) ELSE wanted END;
+END
+$$;
+COMMENT ON FUNCTION tracer.told_now(text, tracer.thread, text, text[], jsonb) IS 'The events of a message that waited, with what happened meanwhile, weightiest first. Not for users.';
+
+CREATE FUNCTION tracer.tokens_left(tokens double precision, tokens_at timestamptz, rate int, at timestamptz) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- A sixth of a minute's messages at once, then evenly.
+SELECT least(greatest(ceil(rate / 6.0), 1)::float8,
+             coalesce(tokens + extract(epoch FROM at - tokens_at) * rate / 60.0, greatest(ceil(rate / 6.0), 1)))
+$$;
+COMMENT ON FUNCTION tracer.tokens_left(double precision, timestamptz, int, timestamptz) IS 'How many messages a channel''s rate limit (a minute) allows at a moment. Not for users.';
+
+CREATE FUNCTION tracer.spend_tokens(claimed bigint[], at timestamptz, lease interval) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH spent AS (
+    SELECT n.channel, count(*) AS messages, coalesce(c.rate_limit, k.rate_limit) AS rate
+      FROM tracer.notification n
+      JOIN tracer.channel c ON c.name = n.channel
+      JOIN tracer.channel_kinds k ON k.name = c.kind
+     WHERE n.notification_id = ANY (claimed)
+     GROUP BY n.channel, c.rate_limit, k.rate_limit
+)
+INSERT INTO tracer.channel_state AS s (channel, tokens, tokens_at)
+SELECT p.channel, tracer.tokens_left(NULL, NULL, p.rate, at) - p.messages, at
+  FROM spent p
+ WHERE p.rate IS NOT NULL
+    OR EXISTS (SELECT FROM tracer.channel_state o WHERE o.channel = p.channel AND o.failures >= 5)
+ON CONFLICT (channel) DO UPDATE
+   SET tokens = tracer.tokens_left(s.tokens, s.tokens_at, (SELECT p.rate FROM spent p WHERE p.channel = s.channel), at)
+                - (SELECT p.messages FROM spent p WHERE p.channel = s.channel),
+       tokens_at = at,
+       -- one message tries a channel that failed; the next waits for its answer
+       resume_at = CASE WHEN s.failures >= 5 THEN at + lease ELSE s.resume_at END
+$$;
+COMMENT ON FUNCTION tracer.spend_tokens(bigint[], timestamptz, interval) IS 'Counts what was handed out against the channels'' rate limits. Not for users.';
+
+CREATE FUNCTION tracer.recent_notes(incident bigint, said jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT coalesce(jsonb_agg(format('%s: %s', coalesce(x.actor, 'tracer'), x.detail) ORDER BY x.event_id), '[]')
+  FROM (SELECT v.*, row_number() OVER (PARTITION BY v.kind = 'split' ORDER BY v.event_id DESC) AS n
+          FROM tracer.incident_event v
+         WHERE v.incident_id = recent_notes.incident
+           AND v.kind IN ('note', 'confirmed', 'split')) AS x
+ WHERE x.n <= CASE WHEN (recent_notes.said ->> 'incident')::bigint = recent_notes.incident
+                   THEN (SELECT count(*) FILTER (WHERE (v.kind = 'split') = (x.kind = 'split')) FROM tracer.incident_event v
+                          WHERE v.incident_id = recent_notes.incident AND v.kind IN ('note', 'confirmed', 'split'))
+                        - (recent_notes.said ->> CASE x.kind WHEN 'split' THEN 'splits' ELSE 'notes' END)::bigint
+                   ELSE 1 END
+   AND x.n <= 5
+$$;
+COMMENT ON FUNCTION tracer.recent_notes(bigint, jsonb) IS 'The notes and splits of an incident that a thread has not been told of, at most five of each, as "who: what".';

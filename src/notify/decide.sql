@@ -1,0 +1,255 @@
+/*
+ * The decision: what each channel should be told about an incident now, or when
+ * to look again. A function of committed rows and of a time, so that it can be
+ * asked without consequences and gives the same answer however often and
+ * whenever it is asked.
+ *
+ * What a thread was told last (said) against what is so gives the events;
+ * several at once are one message.
+ */
+
+CREATE FUNCTION tracer.happened(before jsonb, now jsonb) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT array_remove(ARRAY[
+         CASE WHEN (now ->> 'resolved')::boolean AND NOT (before ->> 'resolved')::boolean THEN 'resolved' END,
+         CASE WHEN (before ->> 'resolved')::boolean AND NOT (now ->> 'resolved')::boolean THEN 'reopened' END,
+         CASE WHEN now ->> 'root' IS DISTINCT FROM before ->> 'root' THEN 'root_changed' END,
+         CASE WHEN (now ->> 'severity')::tracer.severity > (before ->> 'severity')::tracer.severity THEN 'severity' END,
+         CASE WHEN now ->> 'acknowledged_by' IS DISTINCT FROM before ->> 'acknowledged_by' AND now ->> 'acknowledged_by' IS NOT NULL THEN 'acknowledged' END]
+       -- what is counted per incident says nothing across two of them
+       || CASE WHEN now ->> 'incident' <> before ->> 'incident' THEN ARRAY['merged']
+               ELSE ARRAY[CASE WHEN (now ->> 'assets')::bigint > (before ->> 'assets')::bigint THEN 'symptoms' END,
+                          CASE WHEN (now ->> 'notes')::bigint > (before ->> 'notes')::bigint THEN 'note' END,
+                          CASE WHEN (now ->> 'splits')::bigint > (before ->> 'splits')::bigint THEN 'split' END] END, NULL)
+$$;
+COMMENT ON FUNCTION tracer.happened(jsonb, jsonb) IS 'The events between what a thread was told and what is so, both as tracer.incident_state() gives them in said.';
+
+-- What a kind of thread wants to hear of, in order of weight.
+CREATE FUNCTION tracer.wanted_events(happened text[], pages boolean, role text, brief boolean, edits boolean) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT coalesce(array_agg(w.event ORDER BY w.weight), '{}')
+  FROM (VALUES (1, 'reopened',     1),
+               (2, 'resolved',     1),
+               (3, 'escalated',    1),
+               (4, 'repeat',       1),
+               (5, 'root_changed', 1),
+               (6, 'merged',       2),
+               (7, 'split',        2),
+               (8, 'severity',     4),
+               (9, 'note',         4),
+               (10, 'acknowledged', 3),
+               (11, 'symptoms',    4)) AS w (weight, event, least_interest)
+ WHERE w.event = ANY (happened)
+   AND w.least_interest <= CASE WHEN brief THEN 1
+                                WHEN edits OR pages AND role = 'root' THEN 4
+                                WHEN pages THEN 3
+                                ELSE 2 END
+$$;
+COMMENT ON FUNCTION tracer.wanted_events(text[], boolean, text, boolean, boolean) IS 'Of what happened, what a channel is told, weightiest first: all of it where the root cause is paged, and where a message can be edited without a sound; who is paged for a symptom also that somebody has it; who is only informed, what changes the picture; SMS and mail the least.';
+
+CREATE FUNCTION tracer.decide(incidents bigint[], at timestamptz)
+RETURNS TABLE (incident_id bigint, channel text, action text, thread_id bigint, events text[], mode text, role text, reason text,
+               silence_id bigint, due_at timestamptz, said jsonb, edits boolean, brief boolean)
+LANGUAGE plpgsql STABLE ROWS 200
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    at                 CONSTANT timestamptz := decide.at;
+    group_wait         interval;
+    group_interval     interval;
+    repeat_interval    interval;
+    acknowledge_within interval;
+    announce_within    interval;
+    suppress           real;
+    shadow             boolean;
+    fallback           text;
+    boundary           CONSTANT timestamptz := tracer.next_boundary(at);
+BEGIN
+    SELECT max(s.value) FILTER (WHERE s.name = 'group_wait'), max(s.value) FILTER (WHERE s.name = 'group_interval'),
+           max(s.value) FILTER (WHERE s.name = 'repeat_interval'), max(s.value) FILTER (WHERE s.name = 'acknowledge_within'),
+           max(s.value) FILTER (WHERE s.name = 'announce_within'), max(s.value) FILTER (WHERE s.name = 'suppress_confidence'),
+           bool_or(s.value = 'shadow') FILTER (WHERE s.name = 'mode'), max(s.value) FILTER (WHERE s.name = 'fallback_channel')
+      INTO group_wait, group_interval, repeat_interval, acknowledge_within, announce_within, suppress, shadow, fallback
+      FROM tracer.setting s
+     WHERE s.concerns = 'notification';
+
+    RETURN QUERY
+    WITH state AS MATERIALIZED (
+         SELECT s.*,
+                -- Nobody waits for an alert upstream where there is no upstream.
+                CASE WHEN s.confirmed OR s.root_id IS NULL
+                       OR NOT EXISTS (SELECT FROM tracer.lineage l WHERE l.downstream = s.root_id)
+                          AND NOT EXISTS (SELECT FROM tracer.lineage l WHERE l.upstream = s.root_id AND l.kind = 'runs')
+                     THEN s.noticed_at ELSE s.noticed_at + group_wait END AS open_at,
+                s.last_alert_at >= at - announce_within AS fresh
+           FROM tracer.incident_state(incidents) s
+    ), audience AS MATERIALIZED (
+         SELECT a.* FROM tracer.audience(incidents, at) a
+    ), thread AS MATERIALIZED (
+         SELECT t.*, o.waiting, o.left_us
+           FROM tracer.thread t
+          CROSS JOIN LATERAL (SELECT count(*) > 0 AS waiting,
+                                     coalesce(bool_or(n.state = 'sending'
+                                                      OR EXISTS (SELECT FROM tracer.delivery_attempt d
+                                                                  WHERE d.notification_id = n.notification_id
+                                                                    AND (d.status IS NOT NULL OR d.connect_ms IS NOT NULL OR d.outcome = 'lost'))), false) AS left_us
+                                FROM tracer.notification n
+                               WHERE n.thread_id = t.thread_id AND n.state IN ('due', 'sending')) AS o
+          WHERE t.incident_id = ANY (incidents)
+            AND t.closed_at IS NULL
+    ), root AS (
+         -- Is somebody with the root cause?
+         SELECT a.incident_id,
+                bool_or(a.silence_id IS NOT NULL) AS silenced,
+                coalesce(bool_or(a.mode = 'page' AND a.page <> '{}'), false) AS paging,
+                coalesce(bool_and(t.failed_at IS NOT NULL) FILTER (WHERE t.thread_id IS NOT NULL), false) AS unreachable,
+                min(coalesce(t.paged_at, at)) FILTER (WHERE t.failed_at IS NULL) AS paged_at
+           FROM audience a
+           LEFT JOIN thread t ON t.incident_id = a.incident_id AND t.channel = ANY (a.page) AND a.mode = 'page'
+          WHERE a.role = 'root'
+          GROUP BY a.incident_id
+    ), suppression AS (
+         SELECT s.incident_id,
+                NOT (coalesce(s.confidence, 0) >= suppress OR s.confirmed) AS unsure,
+                s.acknowledged_at IS NOT NULL OR coalesce(r.silenced, false) OR shadow AND coalesce(r.paging, false) AS taken,
+                coalesce(r.paging, false) AND NOT coalesce(r.unreachable, false) AS paging,
+                coalesce(r.unreachable, false) AS unreachable,
+                coalesce(r.paged_at, greatest(at, s.open_at)) + acknowledge_within AS deadline
+           FROM state s
+           LEFT JOIN root r ON r.incident_id = s.incident_id
+    ), reached AS (
+         SELECT a.*, p.unreachable AND a.role = 'root' AS unreachable,
+                a.mode = 'page'
+                OR a.mode = 'auto' AND (a.always_page OR p.unsure OR NOT p.taken AND (NOT p.paging OR at >= p.deadline)) AS pages,
+                CASE WHEN a.mode <> 'auto' THEN NULL
+                     WHEN a.always_page THEN 'tagged page_as_symptom'
+                     WHEN p.unsure THEN 'the root cause is not sure enough'
+                     WHEN p.taken THEN NULL
+                     WHEN NOT p.paging THEN 'nobody was paged for the root cause'
+                     WHEN at >= p.deadline THEN 'nobody acknowledged the root cause''s page'
+                END AS because,
+                CASE WHEN a.mode = 'auto' AND NOT a.always_page AND NOT p.unsure AND NOT p.taken AND p.paging AND at < p.deadline THEN p.deadline END AS deadline
+           FROM audience a
+           JOIN suppression p ON p.incident_id = a.incident_id
+          WHERE a.mode <> 'mute'
+    ), want AS MATERIALIZED (
+         SELECT DISTINCT ON (w.incident_id, w.channel)
+                w.incident_id, w.channel, bool_or(w.pages) OVER pair AS pages, w.role,
+                w.reason || coalesce(' (' || w.because || ')', '') AS reason,
+                bool_and(w.silence_id IS NOT NULL) OVER pair AS silenced,
+                min(w.silence_id) OVER pair AS silence_id, max(w.silenced_until) OVER pair AS silenced_until
+           FROM (SELECT r.incident_id, c.channel, r.pages, r.role, r.reason, r.because, r.silence_id, r.silenced_until
+                   FROM reached r
+                  CROSS JOIN LATERAL unnest(CASE WHEN r.pages THEN r.page ELSE r.inform END) AS c (channel)
+                 UNION ALL
+                 -- its own channels cannot be reached
+                 SELECT r.incident_id, c.name, true, r.role, r.reason, 'its channels cannot be reached', r.silence_id, r.silenced_until
+                   FROM reached r
+                   JOIN tracer.channel c ON c.name = fallback
+                  WHERE r.unreachable) AS w
+         WINDOW pair AS (PARTITION BY w.incident_id, w.channel)
+          ORDER BY w.incident_id, w.channel, w.silence_id IS NOT NULL, w.pages DESC, w.role = 'root' DESC, w.role = 'symptom' DESC, w.reason COLLATE "C"
+    ), kind AS (
+         -- a kind that does not exist makes dead letters, not silence
+         SELECT c.name AS channel, coalesce(k.edits, false) AS edits, coalesce(k.brief, false) AS brief
+           FROM tracer.channel c
+           LEFT JOIN tracer.channel_kinds k ON k.name = c.kind
+    ), told AS (
+         -- Threads that are open on both sides: what is new to them.
+         SELECT t.*, s.said AS now_said, s.resolved, s.by_person, k.edits, k.brief,
+                w.channel IS NOT NULL AS wanted, coalesce(w.pages, false) AS pages, coalesce(w.role, CASE WHEN t.role = 'root' AND NOT s.resolved
+                                      AND NOT EXISTS (SELECT FROM audience a WHERE a.incident_id = t.incident_id AND a.role = 'root' AND t.channel = ANY (a.page || a.inform))
+                                      THEN 'symptom' ELSE t.role END) AS now_role,
+                coalesce(w.reason, t.reason) AS now_reason,
+                coalesce(w.silenced, false) AND NOT s.resolved AS silenced, w.silenced_until,
+                t.mode = 'page' AND NOT t.shadow AND NOT s.resolved AND s.acknowledged_at IS NULL AND w.channel IS NOT NULL AS repeats,
+                t.paged_at + repeat_interval AS repeat_at,
+                tracer.happened(t.said, s.said) AS happened
+           FROM thread t
+           JOIN state s ON s.incident_id = t.incident_id
+           JOIN kind k ON k.channel = t.channel
+           LEFT JOIN want w ON w.incident_id = t.incident_id AND w.channel = t.channel
+          WHERE t.said IS NOT NULL
+            AND NOT t.waiting
+    ), update AS (
+         SELECT t.*,
+                tracer.wanted_events(
+                  CASE WHEN t.silenced THEN '{}'
+                       WHEN t.wanted OR t.resolved
+                       THEN t.happened || CASE WHEN t.pages AND t.mode = 'inform' AND NOT t.resolved THEN 'escalated'
+                                               WHEN t.repeats AND at >= t.repeat_at THEN 'repeat' END
+                       -- not its business any more: only what sets right what it was told
+                       ELSE ARRAY(SELECT e FROM unnest(t.happened) AS e WHERE e IN ('root_changed', 'merged', 'split', 'reopened')) END,
+                  t.mode = 'page' OR t.pages, t.now_role, t.brief, t.edits) AS events
+           FROM told t
+    ), timed AS (
+         SELECT u.*,
+                CASE WHEN u.events && '{reopened,escalated,repeat,acknowledged}' OR u.resolved AND u.by_person THEN at
+                     ELSE greatest(u.said_at + group_interval, at) END AS tell_at
+           FROM update u
+          WHERE u.events <> '{}'
+    )
+    -- The first message.
+    SELECT w.incident_id, w.channel,
+           CASE WHEN at < s.open_at THEN 'wait' WHEN w.silenced THEN 'mute' ELSE 'open' END,
+           NULL::bigint, ARRAY['opened'], CASE WHEN w.pages THEN 'page' ELSE 'inform' END, w.role, w.reason,
+           CASE WHEN w.silenced THEN w.silence_id END, greatest(at, s.open_at), s.said, k.edits, k.brief
+      FROM want w
+      JOIN state s ON s.incident_id = w.incident_id
+      JOIN kind k ON k.channel = w.channel
+     WHERE s.fresh
+       AND NOT EXISTS (SELECT FROM thread t WHERE t.incident_id = w.incident_id AND t.channel = w.channel)
+       AND NOT (w.silenced AND at >= s.open_at
+                AND EXISTS (SELECT FROM tracer.notification n
+                             WHERE n.incident_id = w.incident_id AND n.channel = w.channel AND n.state = 'muted' AND n.silence_id = w.silence_id))
+    UNION ALL
+    -- The next message.
+    SELECT t.incident_id, t.channel, CASE WHEN at < t.tell_at THEN 'wait' ELSE 'update' END, t.thread_id, t.events,
+           CASE WHEN t.pages THEN 'page' ELSE t.mode END, t.now_role, t.now_reason, NULL, t.tell_at, t.now_said, t.edits, t.brief
+      FROM timed t
+    UNION ALL
+    -- A message that has not left, and should not any more.
+    SELECT t.incident_id, t.channel, 'drop', t.thread_id, NULL, NULL, NULL,
+           CASE WHEN s.resolved THEN 'over before it was sent' WHEN w.channel IS NULL THEN 'no longer concerned' ELSE 'silenced' END,
+           NULL, at, NULL, NULL, NULL
+      FROM thread t
+      JOIN state s ON s.incident_id = t.incident_id
+      LEFT JOIN want w ON w.incident_id = t.incident_id AND w.channel = t.channel
+     WHERE t.waiting AND t.said IS NULL AND NOT t.left_us
+       AND (s.resolved OR w.channel IS NULL OR w.silenced)
+    UNION ALL
+    -- When to look again though nothing changed: a page to repeat, a page to
+    -- wait for no longer, the end of a silence or window.
+    SELECT t.incident_id, t.channel, 'wait', t.thread_id, NULL, NULL, NULL, NULL, NULL, t.repeat_at, NULL, NULL, NULL
+      FROM told t
+     WHERE t.repeats AND t.repeat_at > at
+    UNION ALL
+    SELECT w.incident_id, w.channel, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, at + repeat_interval, NULL, NULL, NULL
+      FROM want w
+     WHERE w.pages AND NOT shadow AND repeat_interval IS NOT NULL
+       AND EXISTS (SELECT FROM state s WHERE s.incident_id = w.incident_id AND s.fresh AND s.acknowledged_at IS NULL)
+    UNION ALL
+    SELECT r.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, min(r.deadline), NULL, NULL, NULL
+      FROM reached r
+     WHERE r.deadline IS NOT NULL
+       AND EXISTS (SELECT FROM state s WHERE s.incident_id = r.incident_id AND s.fresh)
+     GROUP BY r.incident_id
+    UNION ALL
+    SELECT w.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, min(w.silenced_until), NULL, NULL, NULL
+      FROM want w
+     WHERE w.silenced AND isfinite(w.silenced_until)
+     GROUP BY w.incident_id
+    UNION ALL
+    SELECT s.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, boundary, NULL, NULL, NULL
+      FROM state s
+     WHERE boundary IS NOT NULL AND NOT s.resolved
+       AND (s.fresh OR EXISTS (SELECT FROM thread t WHERE t.incident_id = s.incident_id));
+END
+$$;
+COMMENT ON FUNCTION tracer.decide(bigint[], timestamptz) IS 'What to do about each of these incidents at a moment: action open (begin a thread on a channel), update (tell it events), mute (a silence holds it back), drop (take back what has not left), or wait (look again at due_at). Writes nothing.';

@@ -1,0 +1,204 @@
+/*
+ * For people: secrets, previews, tests, and why somebody heard of something.
+ */
+CREATE FUNCTION tracer.set_secret(channel text, name text, value text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = set_secret.channel) THEN
+        RAISE EXCEPTION 'channel "%" does not exist', coalesce(set_secret.channel, 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'INSERT it INTO tracer.channel first.';
+    END IF;
+    IF set_secret.name IS NULL OR set_secret.name = '' THEN
+        RAISE EXCEPTION 'a secret needs a name'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'docs/notifications.md lists the secrets of each kind of channel: token, url, routing_key, ...';
+    END IF;
+    IF set_secret.value IS NULL OR set_secret.value = '' THEN
+        DELETE FROM tracer.secret s WHERE s.channel = set_secret.channel AND s.name = set_secret.name;
+    ELSE
+        INSERT INTO tracer.secret AS s (channel, name, value)
+        VALUES (set_secret.channel, set_secret.name, set_secret.value)
+        ON CONFLICT ON CONSTRAINT secret_pkey DO UPDATE SET value = excluded.value, set_at = now(), set_by = session_user;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION tracer.set_secret(text, text, text) IS 'Stores a secret of a channel, which nobody can read again; NULL removes it. Give the value as a bind parameter, or a literal may end up in the server''s log. Errors: undefined_object for an unknown channel, invalid_parameter_value without a name.';
+
+CREATE VIEW tracer.notifications AS
+SELECT n.notification_id, n.incident_id, n.channel, n.event, n.events, n.form, n.mode, n.role, n.state, n.reason,
+       n.created_at, CASE WHEN n.state IN ('due', 'sending') THEN n.due_at END AS due_at, n.sent_at, n.attempt AS attempts, n.status, n.error, n.silence_id, n.key
+  FROM tracer.notification n;
+COMMENT ON VIEW tracer.notifications IS 'Every message that was decided on, and what became of it. Dead letters have state dead: tracer.resend().';
+COMMENT ON COLUMN tracer.notifications.notification_id IS 'Id.';
+COMMENT ON COLUMN tracer.notifications.incident_id IS 'The incident; NULL for tests and digests.';
+COMMENT ON COLUMN tracer.notifications.channel IS 'Where it goes.';
+COMMENT ON COLUMN tracer.notifications.event IS 'What it tells; the weightiest, where it tells several.';
+COMMENT ON COLUMN tracer.notifications.events IS 'All that it tells.';
+COMMENT ON COLUMN tracer.notifications.form IS 'post, edit (the first message is changed in place) or reply (below the first).';
+COMMENT ON COLUMN tracer.notifications.mode IS 'page or inform.';
+COMMENT ON COLUMN tracer.notifications.role IS 'Why the channel hears of it: root, symptom or at_risk.';
+COMMENT ON COLUMN tracer.notifications.state IS 'due, sending, sent, dead, dropped (overtaken before it left), muted (by a silence) or shadow (would have been sent).';
+COMMENT ON COLUMN tracer.notifications.reason IS 'Which rule chose the channel and why, or why it was dropped.';
+COMMENT ON COLUMN tracer.notifications.created_at IS 'When it was decided on.';
+COMMENT ON COLUMN tracer.notifications.due_at IS 'When it is tried next; NULL: never again.';
+COMMENT ON COLUMN tracer.notifications.sent_at IS 'When the other side accepted it.';
+COMMENT ON COLUMN tracer.notifications.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN tracer.notifications.status IS 'HTTP or SMTP code of the last attempt.';
+COMMENT ON COLUMN tracer.notifications.error IS 'What went wrong last; NULL: nothing.';
+COMMENT ON COLUMN tracer.notifications.silence_id IS 'What muted it (tracer.silence).';
+COMMENT ON COLUMN tracer.notifications.key IS 'Idempotency key: the same whenever this message is sent again.';
+
+CREATE FUNCTION tracer.explain_route(incident bigint, at timestamptz DEFAULT now())
+RETURNS TABLE (role text, asset text, rule int, matches boolean, why text, mode text, channels text[], silence_id bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    number bigint := tracer.live_incident(incident);
+BEGIN
+    RETURN QUERY
+    WITH audience AS MATERIALIZED (
+        SELECT a.* FROM tracer.audience(ARRAY[number], explain_route.at) a
+    ), subject AS (
+        SELECT DISTINCT ON (a.role, a.asset) a.role, a.asset, a.owner, a.doc FROM audience a
+    ), tried AS (
+        -- every rule on every subject, with the conditions that do not hold
+        SELECT s.role, s.asset, r.position,
+               (SELECT string_agg(CASE WHEN m.key = 'time' THEN format('the time is %s %s', CASE m.op WHEN '=' THEN 'not in' ELSE 'in' END, m.value)
+                                       ELSE format('%s is %s', m.key, coalesce((s.doc #> array_remove(m.path, NULL))::text, 'not set')) END, ', ' ORDER BY m.key)
+                  FROM tracer.matchers(r.match) m
+                 WHERE NOT CASE WHEN m.key = 'time'
+                                THEN tracer.in_window(m.value, explain_route.at, (SELECT t.time_zone FROM tracer.team t WHERE t.name = s.owner)) = (m.op = '=')
+                                ELSE tracer.matcher_holds(m.op, m.value, s.doc #> array_remove(m.path, NULL)) END) AS fails,
+               r.match
+          FROM subject s
+         CROSS JOIN tracer.route r
+    )
+    SELECT x.role, x.asset, x.position, x.matches, x.why, x.mode, x.channels, x.silence_id
+      FROM (SELECT t.role, t.asset, t.position, a.role IS NOT NULL AS matches,
+                   CASE WHEN a.role IS NOT NULL THEN CASE WHEN t.match = '{}' THEN 'it matches everything' ELSE 'every condition holds' END
+                        WHEN t.fails IS NOT NULL THEN t.fails
+                        ELSE 'an earlier rule decided' END AS why,
+                   a.mode, CASE a.mode WHEN 'inform' THEN a.inform WHEN 'auto' THEN a.inform ELSE a.page END AS channels, a.silence_id
+              FROM tried t
+              LEFT JOIN audience a ON a.role = t.role AND a.asset IS NOT DISTINCT FROM t.asset AND a.position = t.position
+            UNION ALL
+            SELECT a.role, a.asset, NULL, true, 'no rule decided otherwise', a.mode,
+                   CASE a.mode WHEN 'page' THEN a.page ELSE a.inform END, a.silence_id
+              FROM audience a
+             WHERE a.position IS NULL) AS x
+     ORDER BY x.role = 'root' DESC, x.role = 'symptom' DESC, x.asset COLLATE "C", x.position;
+END
+$$;
+COMMENT ON FUNCTION tracer.explain_route(bigint, timestamptz) IS 'Who would hear of an open incident, and why: for each asset of it in its role, every rule of tracer.route that was tried (rule NULL: what goes without saying), whether it matched, and which conditions did not hold. mode auto: informed while suppression holds, else paged. Error: undefined_object for an unknown incident.';
+
+CREATE FUNCTION tracer.preview(channel text, incident bigint, event text DEFAULT 'opened')
+RETURNS TABLE (method text, url text, headers text[], body text, options jsonb)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    number bigint := tracer.live_incident(incident);
+    place  tracer.channel;
+    t      record;
+    facts  jsonb;
+BEGIN
+    SELECT * INTO place FROM tracer.channel c WHERE c.name = preview.channel;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'channel "%" does not exist', coalesce(preview.channel, 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'SELECT name, kind FROM tracer.channel lists them.';
+    END IF;
+    IF preview.event IS NULL OR preview.event NOT IN ('opened', 'root_changed', 'merged', 'split', 'symptoms', 'note', 'acknowledged', 'resolved', 'reopened', 'severity', 'escalated', 'repeat') THEN
+        RAISE EXCEPTION 'unrecognized event "%"', coalesce(preview.event, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'The events are opened, root_changed, merged, split, symptoms, note, acknowledged, resolved, reopened, severity, escalated and repeat.';
+    END IF;
+    SELECT f.facts INTO facts FROM tracer.message_facts(ARRAY[number]) f;
+    SELECT coalesce(h.mode, d.mode, 'page') AS mode, coalesce(h.role, d.role, 'root') AS role, coalesce(h.reason, d.reason, 'a preview') AS reason, h.key, h.ref INTO t
+      FROM (SELECT) AS one
+      LEFT JOIN tracer.thread h ON h.incident_id = number AND h.channel = place.name AND h.closed_at IS NULL
+      LEFT JOIN LATERAL (SELECT x.* FROM tracer.decide(ARRAY[number], now()) x WHERE x.channel = place.name AND x.mode IS NOT NULL LIMIT 1) AS d ON true;
+    RETURN QUERY
+    SELECT q.method, q.url, q.headers, q.body, q.options
+      FROM tracer.fill_secrets(tracer.render(facts,
+             jsonb_build_object('event', preview.event, 'events', jsonb_build_array(preview.event), 'form', CASE WHEN preview.event = 'opened' THEN 'post' ELSE 'reply' END,
+               'mode', t.mode, 'role', t.role, 'reason', t.reason, 'key', 'preview-1', 'attempt', 1, 'at', now(), 'thread', coalesce(t.key, 'preview'), 'ref', coalesce(t.ref, '{}') || '{"room": ""}'),
+             jsonb_build_object('name', place.name, 'kind', place.kind, 'settings', place.settings)), place.name, NULL, 'preview-1', now()) q;
+END
+$$;
+COMMENT ON FUNCTION tracer.preview(text, bigint, text) IS 'The request that would tell a channel an event of an incident, secrets as asterisks; sends nothing. Errors: undefined_object for an unknown channel or incident, invalid_parameter_value for an unknown event.';
+
+CREATE FUNCTION tracer.test_channel(name text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    result bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = test_channel.name) THEN
+        RAISE EXCEPTION 'channel "%" does not exist', coalesce(test_channel.name, 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'SELECT name, kind FROM tracer.channel lists them.';
+    END IF;
+    PERFORM tracer.hold_planner();
+    INSERT INTO tracer.notification (channel, event, events, mode, key, state, due_at, created_at, give_up_at, body)
+    VALUES (test_channel.name, 'test', '{test}', 'inform', gen_random_uuid()::text, 'due', now(), now(), now() + interval '10 minutes',
+            jsonb_build_object('headline', format('Test of channel %s', test_channel.name),
+              'lines', jsonb_build_array(format('Sent by %s from database %s. Nothing is wrong.', session_user, current_database()))))
+    RETURNING notification_id INTO result;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION tracer.test_channel(text) IS 'Sends a test message to a channel, in shadow mode too, and returns its id: see what became of it in tracer.notifications. Error: undefined_object for an unknown channel.';
+
+CREATE FUNCTION tracer.resend(notification_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    n tracer.notification;
+BEGIN
+    PERFORM tracer.hold_planner();
+    SELECT * INTO n FROM tracer.notification x WHERE x.notification_id = resend.notification_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'notification % does not exist', coalesce(resend.notification_id::text, 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'SELECT notification_id, state, error FROM tracer.notifications WHERE state = ''dead'' lists the dead letters.';
+    ELSIF n.state <> 'dead' THEN
+        RAISE EXCEPTION 'notification % is no dead letter but %', n.notification_id, n.state
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Only a dead letter can be sent again.';
+    END IF;
+    UPDATE tracer.notification x
+       SET state = 'due', due_at = now(), give_up_at = now() + tracer.get('give_up_after')::interval
+     WHERE x.notification_id = n.notification_id;
+    UPDATE tracer.thread t SET failed_at = NULL WHERE t.thread_id = n.thread_id;
+    UPDATE tracer.channel_state s SET resume_at = NULL WHERE s.channel = n.channel;
+END
+$$;
+COMMENT ON FUNCTION tracer.resend(bigint) IS 'Tries a dead letter again, under the same key, with what is so now. Errors: undefined_object for an unknown id, object_not_in_prerequisite_state for one that is no dead letter.';
+
+CREATE VIEW tracer.channels AS
+SELECT c.name, c.kind,
+       ARRAY(SELECT s.name FROM tracer.secret s WHERE s.channel = c.name ORDER BY s.name) AS secrets,
+       CASE WHEN h.failures >= 5 THEN 'failing' WHEN h.resume_at > now() THEN 'paused' WHEN h.succeeded_at IS NULL THEN 'untested' ELSE 'working' END AS state,
+       (SELECT count(*) FROM tracer.notification n WHERE n.channel = c.name AND n.state IN ('due', 'sending')) AS waiting,
+       h.succeeded_at, h.failed_at, h.error, h.resume_at
+  FROM tracer.channel c
+  LEFT JOIN tracer.channel_state h ON h.channel = c.name;
+COMMENT ON VIEW tracer.channels IS 'How each channel is doing.';
+COMMENT ON COLUMN tracer.channels.name IS 'The channel.';
+COMMENT ON COLUMN tracer.channels.kind IS 'Its kind.';
+COMMENT ON COLUMN tracer.channels.secrets IS 'Names of the secrets that were set.';
+COMMENT ON COLUMN tracer.channels.state IS 'untested (nothing ever arrived: tracer.test_channel()), working, paused (it asked for it), or failing (it is tried now and then).';
+COMMENT ON COLUMN tracer.channels.waiting IS 'Messages that wait for it.';
+COMMENT ON COLUMN tracer.channels.succeeded_at IS 'When it last took a message.';
+COMMENT ON COLUMN tracer.channels.failed_at IS 'When it last failed.';
+COMMENT ON COLUMN tracer.channels.error IS 'What went wrong then.';
+COMMENT ON COLUMN tracer.channels.resume_at IS 'When it is tried again; NULL: at any time.';
