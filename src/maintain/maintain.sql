@@ -1,7 +1,8 @@
 /*
- * Retention: what is over for long enough is deleted, in batches that commit.
+ * Upkeep: edges that nobody names any more expire, and what is over for long
+ * enough is deleted, in batches that commit.
  *
- * Off by default. An incident goes as a whole, with its alerts, or not at all,
+ * Deleting is off by default. An incident goes as a whole, with its alerts, or not at all,
  * so that what stays folds and groups as before. Each batch takes the
  * correlator's lock, as a pass would, and holds it for a fraction of a second.
  */
@@ -48,11 +49,16 @@ BEGIN
     DELETE FROM tracer.episode e WHERE e.episode_id = ANY (episodes);
     DELETE FROM tracer.evidence_row r WHERE r.incident_id = ANY (old);
     DELETE FROM tracer.incident_event v WHERE v.incident_id = ANY (old);
+    DELETE FROM tracer.delivery_attempt a
+     USING tracer.notification n
+     WHERE n.incident_id = ANY (old) AND a.notification_id = n.notification_id;
+    DELETE FROM tracer.notification n WHERE n.incident_id = ANY (old);
+    DELETE FROM tracer.thread t WHERE t.incident_id = ANY (old);
     DELETE FROM tracer.incident i WHERE i.incident_id = ANY (old);
     RETURN cardinality(old);
 END
 $$;
-COMMENT ON FUNCTION tracer.forget_incidents(timestamptz, int) IS 'Deletes at most so many incidents that are resolved or quiet and had their last alert before a moment, with their alerts, episodes, evidence, decisions and timeline, and redirects that lead nowhere; returns how many. Not for users: tracer.maintain() calls it.';
+COMMENT ON FUNCTION tracer.forget_incidents(timestamptz, int) IS 'Deletes at most so many incidents that are resolved or quiet and had their last alert before a moment, with their alerts, episodes, evidence, decisions, timeline and notifications, and redirects that lead nowhere; returns how many. Not for users: tracer.maintain() calls it.';
 
 CREATE FUNCTION tracer.forget_rows(what text, before timestamptz, first_block bigint, blocks int DEFAULT 2000) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -97,11 +103,15 @@ BEGIN
          WHERE c.ctid >= lo AND c.ctid < hi AND coalesce(c.changed_at, c.received_at) < before;
     WHEN 'metric' THEN
         DELETE FROM tracer.metric m WHERE m.ctid >= lo AND m.ctid < hi AND m.ts < before;
+    WHEN 'intake_event' THEN        -- events that may be delivered twice
+        DELETE FROM tracer.intake_event v WHERE v.ctid >= lo AND v.ctid < hi AND v.seen_at < before;
+    WHEN 'quarantine' THEN
+        DELETE FROM tracer.quarantine q WHERE q.ctid >= lo AND q.ctid < hi AND q.last_at < before;
     END CASE;
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION tracer.forget_rows(text, timestamptz, bigint, int) IS 'Deletes what is older than a moment and belongs to no incident from some blocks of a table: placement, episode, alert_key, change or metric. False: there are no such blocks. Not for users: tracer.maintain() calls it.';
+COMMENT ON FUNCTION tracer.forget_rows(text, timestamptz, bigint, int) IS 'Deletes what is older than a moment and belongs to no incident from some blocks of a table: placement, episode, alert_key, change, metric, intake_event or quarantine. False: there are no such blocks. Not for users: tracer.maintain() calls it.';
 
 -- No SET clause and no SECURITY DEFINER, as a procedure with either cannot commit.
 CREATE PROCEDURE tracer.maintain()
@@ -112,6 +122,9 @@ DECLARE
     what   text;
     block  bigint;
 BEGIN
+    PERFORM tracer.take_captured();
+    PERFORM tracer.expire_lineage();
+    COMMIT;
     IF tracer.get('retention') IS NULL THEN
         RAISE NOTICE 'nothing is deleted: retention is off'
             USING HINT = 'SELECT tracer.set(''retention'', ''400 days'') keeps that much.';
@@ -121,7 +134,7 @@ BEGIN
         EXIT WHEN tracer.forget_incidents(before) OPERATOR(pg_catalog.=) 0;
         COMMIT;
     END LOOP;
-    FOREACH what IN ARRAY ARRAY['placement', 'episode', 'alert_key', 'change', 'metric'] LOOP
+    FOREACH what IN ARRAY ARRAY['placement', 'episode', 'alert_key', 'change', 'metric', 'intake_event', 'quarantine'] LOOP
         block := 0;
         LOOP
             EXIT WHEN NOT tracer.forget_rows(what, before, block);
@@ -131,4 +144,4 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON PROCEDURE tracer.maintain() IS 'Deletes what is older than the setting retention, counted back from the latest alert: incidents that are resolved or quiet, with all that belongs to them, loose alerts, changes and metrics. Commits after each batch, so it cannot run inside a transaction. Without the setting it does nothing. Confirmed root causes go with their incidents.';
+COMMENT ON PROCEDURE tracer.maintain() IS 'Daily upkeep: takes up captured lineage, expires edges that their source no longer names, and deletes what is older than the setting retention, counted back from the latest alert: incidents that are resolved or quiet, with all that belongs to them, loose alerts, changes, metrics, quarantined bodies. Commits after each batch, so it cannot run inside a transaction. Without the setting nothing is deleted. Confirmed root causes go with their incidents.';
