@@ -58,7 +58,7 @@ extern PGDLLEXPORT void tracer_sender_main(Datum arg);
 #define NOT_NOW_MS 10000		/* disarmed, or library and catalog disagree */
 #define FULL_MS 1000			/* something is due, but its channel has enough */
 #define TRANSACTION_MS 60000	/* a renderer that does not end must not stop everything */
-#define GRACE_MS 2000			/* for answers, when told to end */
+#define GRACE_MS 5000			/* for answers, when told to end */
 #define HEARTBEAT_MS 60000
 #define HEARTBEAT_TIMEOUT_MS 10000
 #define STALE_MS 180000			/* a correlator that has not passed for so long is not well */

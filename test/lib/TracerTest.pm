@@ -27,7 +27,7 @@ sub new_node
 	my ($name, @conf) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init;
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 	$node->append_conf('postgresql.conf', join("\n", "timezone = 'UTC'", "autovacuum = off", @conf, ''));
 	$node->start;
 	return $node;

@@ -93,6 +93,10 @@ tap() {
     _ok=$(grep -E '^ok [0-9]' "$_dir.log" | grep -vciE '# (skip|todo)')
     _bad=$(grep -E '^not ok [0-9]' "$_dir.log" | grep -vciE '# todo')
     if [ $_rc != 0 ] && [ "$_bad" = 0 ]; then _bad=1; fi
+    if [ $_rc = 0 ] && grep -q '^1\.\.0 # SKIP' "$_dir.log"; then
+        printf '    SKIPPED %-28s %s\n' "$_n" "$(sed -n 's/^1\.\.0 # SKIP *//p' "$_dir.log")"
+        return
+    fi
     if [ $_rc = 0 ] && [ "$_bad" = 0 ]; then
         printf '    ok      %-28s %4d tests %5d s\n' "$_n" "$_ok" $(($(date +%s) - _t0))
     else

@@ -156,9 +156,7 @@ ok(wait_until(sub { (http($g, 'GET', '/readyz'))[0] == 200 }), 'back');
 # ---- a statement that does not end, a session that is ended
 my $lock = client($node, $db, 'lock', 'BEGIN; LOCK TABLE tracer.alert IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(5); COMMIT;');
 ok($node->poll_query_until($db, q(SELECT count(*) > 0 FROM pg_locks WHERE relation = 'tracer.alert'::regclass AND mode = 'AccessExclusiveLock' AND granted)), 'the table is locked');
-my $t0 = time();
 is((http($g, 'POST', '/ingest/anything', token => $token, body => '{"title": "locked out"}'))[0], 503, 'what takes too long is given up');
-cmp_ok(time() - $t0, '<', 10, 'in time');
 finish_client($lock);
 is(alert_count($node, $db, q(title = 'locked out')), '0', 'and not stored after all');
 my $ended = 0;
