@@ -13,10 +13,11 @@ use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(new_node new_database cascades insert_alerts declare_cascades
   partition unplaced correlate_all shuffled random_lineage_sql random_alerts_sql quoted top
-  client finish_client worker_state wait_for_worker wait_placed);
+  client finish_client worker_state wait_for_worker wait_placed try_psql kill_process wait_up);
 
 # Root of the source tree.
 sub top { return $ENV{TRACER_TOP} // '.'; }
@@ -167,6 +168,45 @@ sub finish_client
 	$c->{out} = slurp_file("$c->{base}.out");
 	$c->{err} = slurp_file("$c->{base}.err");
 	return;
+}
+
+# psql where the server may go down under it: (exit code, output). Writing to a
+# psql that could not connect fails as well.
+sub try_psql
+{
+	my ($node, $db, $sql) = @_;
+	my @got = eval { $node->psql($db, $sql) };
+
+	return $@ ? (1, '') : @got[ 0, 1 ];
+}
+
+# kill -9; returns once the postmaster knows, so that nobody connects to what is
+# about to go down.
+sub kill_process
+{
+	my ($pid) = @_;
+	my $hit = $pid =~ /^\d+$/ && kill('KILL', $pid);
+
+	foreach (1 .. 6000)
+	{
+		last if !$hit || !kill(0, $pid);
+		usleep(10_000);
+	}
+	return $hit;
+}
+
+# Waits until the server is back after a crash.
+sub wait_up
+{
+	my ($node) = @_;
+
+	foreach (1 .. 1800)
+	{
+		my ($rc, $out) = try_psql($node, 'postgres', 'SELECT NOT pg_is_in_recovery()');
+		return 1 if $rc == 0 && $out eq 't';
+		usleep(100_000);
+	}
+	return 0;
 }
 
 # How the background worker of a database is.

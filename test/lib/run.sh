@@ -93,8 +93,8 @@ tap() {
     _ok=$(grep -E '^ok [0-9]' "$_dir.log" | grep -vciE '# (skip|todo)')
     _bad=$(grep -E '^not ok [0-9]' "$_dir.log" | grep -vciE '# todo')
     if [ $_rc != 0 ] && [ "$_bad" = 0 ]; then _bad=1; fi
-    if [ $_rc = 0 ] && grep -q '^1\.\.0 # SKIP' "$_dir.log"; then
-        printf '    SKIPPED %-28s %s\n' "$_n" "$(sed -n 's/^1\.\.0 # SKIP *//p' "$_dir.log")"
+    if [ $_rc = 0 ] && grep -q '^Result: NOTESTS' "$_dir.log"; then
+        printf '    SKIPPED %-28s %s\n' "$_n" "$(sed -n 's/^.* skipped: //p' "$_dir.log")"
         return
     fi
     if [ $_rc = 0 ] && [ "$_bad" = 0 ]; then

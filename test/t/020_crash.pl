@@ -39,11 +39,11 @@ foreach my $round (1 .. 6)
 	}
 	# Each round dies a little later, so that different phases are hit.
 	usleep(15_000 * $round * $round);
-	if ($pid ne '' && kill('KILL', $pid)) { $kills++; }
+	$kills++ if kill_process($pid);
 	finish_client($client);
 	$mid++ if $client->{err} =~ /server closed the connection|terminating connection|connection to server was lost/;
 
-	ok($node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()'), "round $round: the server is back");
+	ok(wait_up($node), "round $round: the server is back");
 	is($node->safe_psql('killed', 'SELECT count(*) FROM tracer.alert'), $alerts, "round $round: every alert is there");
 }
 cmp_ok($kills, '>=', 3, 'backends were killed');

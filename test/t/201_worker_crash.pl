@@ -26,15 +26,6 @@ ok(wait_for_worker($node, 'spared', 'none'), 'one database is left to itself');
 new_database($node, 'killed');
 $node->safe_psql($_, random_lineage_sql($assets, 700, 0.25)) foreach ('killed', 'spared');
 
-# psql, where the server may go down under it: then writing to it fails, too.
-sub try_psql
-{
-	my ($sql) = @_;
-	my @got = eval { $node->psql('killed', $sql) };
-
-	return $@ ? (1, '') : @got;
-}
-
 # The storm: batches of alerts, each tried until it is in. A batch that came in
 # although its connection broke is known by its tag.
 sub send_batch
@@ -44,11 +35,11 @@ sub send_batch
 
 	foreach (1 .. 100)
 	{
-		my ($rc, $there) = try_psql("SELECT count(*) FROM tracer.alert WHERE title LIKE '%batch $n'");
+		my ($rc, $there) = try_psql($node, 'killed', "SELECT count(*) FROM tracer.alert WHERE title LIKE '%batch $n'");
 		if ($rc == 0)
 		{
 			return if $there > 0;
-			($rc) = try_psql("BEGIN; $sql COMMIT");
+			($rc) = try_psql($node, 'killed', "BEGIN; $sql COMMIT");
 			next if $rc == 0;
 		}
 		usleep(100_000);
@@ -65,7 +56,7 @@ foreach my $n (1 .. $batches)
 		my ($rc, $row);
 		foreach (1 .. 200)
 		{
-			($rc, $row) = try_psql(
+			($rc, $row) = try_psql($node, 'killed',
 				"SELECT pid, state FROM tracer.workers WHERE database = 'killed' AND kind = 'correlator' AND pid IS NOT NULL");
 			last if $rc == 0 && $row ne '';
 			usleep(20_000);
@@ -73,11 +64,11 @@ foreach my $n (1 .. $batches)
 		# each time a little later, so that different steps are hit
 		usleep(($n * 7919) % 60 * 1000);
 		my ($pid, $state) = split(/\|/, $row);
-		if (kill('KILL', $pid)) { $kills++; $at_work++ if $state eq 'working'; }
+		if (kill_process($pid // '')) { $kills++; $at_work++ if $state eq 'working'; }
 	}
 	if ($n % 4 == 0)
 	{
-		$node->poll_query_until('postgres', 'SELECT true');
+		wait_up($node);
 		$node->stop('immediate');
 		$node->start;
 	}
@@ -85,7 +76,7 @@ foreach my $n (1 .. $batches)
 cmp_ok($kills, '>=', $batches, "the worker was killed ($kills times)");
 cmp_ok($at_work, '>=', 3, "often at work ($at_work times)");
 
-ok($node->poll_query_until('killed', 'SELECT true'), 'the server is back');
+ok(wait_up($node), 'the server is back');
 ok(wait_placed($node, 'killed'), 'everything is placed in the end');
 is($node->safe_psql('killed', 'SELECT count(*) FROM tracer.alert'), $batches * $alerts, 'every alert is there');
 is(unplaced($node, 'killed'), 0, 'each in exactly one incident');

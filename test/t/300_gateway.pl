@@ -270,8 +270,8 @@ SKIP:
 	my $client = HTTP::Tiny->new(timeout => 5);
 	ok( wait_until(sub {
 				$client->post("http://127.0.0.1:$port/api/v2/alerts", { headers => { 'Content-Type' => 'application/json' }, content => '[{"labels": {"alertname": "FromAlertmanager", "asset": "raw.orders"}}]' })->{success};
-		}, 20), 'Alertmanager runs');
-	ok(wait_until(sub { $node->safe_psql($db, q(SELECT count(*) FROM tracer.alert WHERE source = 'alertmanager' AND (title LIKE '%FromAlertmanager%' OR payload::text LIKE '%FromAlertmanager%'))) > 0 }, 20),
+		}, 60), 'Alertmanager runs');
+	ok(wait_until(sub { $node->safe_psql($db, q(SELECT count(*) FROM tracer.alert WHERE source = 'alertmanager' AND (title LIKE '%FromAlertmanager%' OR payload::text LIKE '%FromAlertmanager%'))) > 0 }, 60),
 		'and its webhook arrives');
 	$am->kill_kill;
 }

@@ -144,17 +144,6 @@ my ($sender_kills, $postmaster_kills, $incidents) = (0, 0, 0);
 
 my $received = "$PostgreSQL::Test::Utils::tmp_check/receiver.log";
 
-sub up
-{
-	foreach (1 .. 300)
-	{
-		my ($rc, $out) = $node->psql('live', 'SELECT NOT pg_is_in_recovery()');
-		return if $rc == 0 && $out eq 't';
-		usleep(100_000);
-	}
-	BAIL_OUT('the server does not come back');
-}
-
 # Its children hold on to the shared memory until they notice.
 sub kill_postmaster
 {
@@ -191,9 +180,9 @@ foreach my $round (1 .. $kills)
 	}
 	else
 	{
-		$sender_kills++ if kill('KILL', $victim);
+		$sender_kills++ if kill_process($victim);
 	}
-	up();
+	wait_up($node) or BAIL_OUT('the server does not come back');
 }
 note("killed the sender $sender_kills times and the postmaster $postmaster_kills times");
 cmp_ok($sender_kills + $postmaster_kills, '>=', $kills * 0.7, 'the kills hit');
