@@ -44,8 +44,9 @@ SELECT incident_id AS nowhere FROM tracer.incidents WHERE origin_asset IS NULL \
 -- What is under test here is the layout, not the ranking: weights by hand.
 CREATE FUNCTION pg_temp.by_hand(night bigint, lonely bigint) RETURNS void LANGUAGE sql AS $$
 DELETE FROM tracer.evidence_row;
-INSERT INTO tracer.evidence_row (incident_id, asset, fact, weight, ref, num, num2) VALUES
-  (night, 'agg.daily', 'origin', 0.3, NULL, NULL, NULL),
+INSERT INTO tracer.evidence_row (incident_id, asset, fact, weight, amount, ref, num, num2)
+SELECT v.incident_id, v.asset, v.fact, v.weight, 1, v.ref, v.num, v.num2 FROM (VALUES
+  (night, 'agg.daily', 'origin', 0.3, NULL::bigint, NULL::float8, NULL::float8),
   (night, 'agg.daily', 'coverage', 0.25, NULL, 3, 3),
   (night, 'agg.daily', 'first', 0.1, NULL, 900, NULL),
   (night, 'agg.daily', 'change', 0.07, (SELECT change_id FROM tracer.change), 1, 10200),
@@ -54,7 +55,7 @@ INSERT INTO tracer.evidence_row (incident_id, asset, fact, weight, ref, num, num
   (night, 'settlement', 'coverage', 0.2, NULL, 1, 3),
   (night, 'settlement', 'late', -0.05, NULL, 1800, NULL),
   (night, 'settlement', 'explained', -0.1, (SELECT min(episode_id) FROM tracer.incident_alerts WHERE asset = 'agg.daily'), NULL, NULL),
-  (lonely, 'lonely.thing', 'unplaced', -0.2, NULL, NULL, NULL);
+  (lonely, 'lonely.thing', 'unplaced', -0.2, NULL, NULL, NULL)) AS v (incident_id, asset, fact, weight, ref, num, num2);
 UPDATE tracer.incident SET confidence = CASE incident_id WHEN night THEN 0.85 ELSE 0.1 END;
 DELETE FROM tracer.incident_event;
 INSERT INTO tracer.incident_event (incident_id, at, kind) VALUES (night, '2026-01-05 03:00:01+00', 'opened');
@@ -113,7 +114,7 @@ SELECT tracer.correlate();
 SELECT incident_id AS kafka FROM tracer.incidents WHERE origin_asset = 'kafka' \gset
 UPDATE tracer.incident SET confidence = 0.6 WHERE incident_id = :kafka;
 DELETE FROM tracer.evidence_row WHERE incident_id = :kafka;
-INSERT INTO tracer.evidence_row (incident_id, asset, fact, weight, num, num2) VALUES (:kafka, 'kafka', 'consumers', 0.6, 3, 3);
+INSERT INTO tracer.evidence_row (incident_id, asset, fact, weight, amount, num, num2) VALUES (:kafka, 'kafka', 'consumers', 0.6, 0.3, 3, 3);
 SELECT line FROM string_to_table(pg_temp.shown(:kafka), E'\n') AS line WHERE line ~ '^(Cause|CASCADE|DOWNSTREAM)|kafka|lags \[';
 SELECT tracer.report_mermaid(tracer.incident_facts(:kafka));
 SELECT asset, role, because, path FROM tracer.incident_alerts WHERE incident_id = :kafka ORDER BY fired_at;
@@ -134,7 +135,7 @@ INSERT INTO tracer.alert (asset, title, source, fired_at, description, url) VALU
 SELECT tracer.correlate();
 SELECT incident_id AS evil FROM tracer.incidents WHERE origin_asset LIKE 'evil%' \gset
 DELETE FROM tracer.evidence_row WHERE incident_id = :evil;
-INSERT INTO tracer.evidence_row (incident_id, asset, fact, weight, ref, num) SELECT :evil, asset, 'message', 0.1, alert_id, 1 FROM tracer.alert WHERE asset LIKE 'evil%';
+INSERT INTO tracer.evidence_row (incident_id, asset, fact, weight, amount, ref, num) SELECT :evil, asset, 'message', 0.1, 0.4, alert_id, 1 FROM tracer.alert WHERE asset LIKE 'evil%';
 DELETE FROM tracer.incident_event WHERE incident_id = :evil;
 UPDATE tracer.incident SET confidence = 0.5 WHERE incident_id = :evil;
 SELECT pg_temp.shown(:evil);

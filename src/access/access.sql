@@ -44,6 +44,7 @@ VALUES
   ('reader', 'SELECT', 'table', 'incident'),
   ('reader', 'SELECT', 'table', 'incident_event'),
   ('reader', 'SELECT', 'table', 'learned_lineage'),
+  ('reader', 'SELECT', 'table', 'usual_delay'),
   ('reader', 'SELECT', 'table', 'intake_check'),
   ('reader', 'SELECT', 'table', 'intake_event'),
   ('reader', 'SELECT', 'table', 'installation'),
@@ -89,6 +90,8 @@ VALUES
   ('writer', 'EXECUTE', 'function', 'gateway_credentials'),
   ('operator', 'EXECUTE', 'function', 'correlate'),
   ('operator', 'EXECUTE', 'function', 'backtest'),
+  ('operator', 'EXECUTE', 'function', 'backtest_evidence'),
+  ('operator', 'EXECUTE', 'function', 'fit_weights'),
   ('operator', 'EXECUTE', 'function', 'suggest_lineage'),
   ('operator', 'EXECUTE', 'function', 'accept_lineage'),
   ('operator', 'EXECUTE', 'function', 'reject_lineage'),
@@ -132,9 +135,10 @@ VALUES
   ('admin', 'EXECUTE', 'function', 'create_gateway_token'),
   ('admin', 'EXECUTE', 'function', 'drop_gateway_token'),
   ('admin', 'EXECUTE', 'function', 'set'),
+  ('admin', 'EXECUTE', 'function', 'set_weights'),
+  ('admin', 'EXECUTE', 'function', 'learn_delays'),
   ('admin', 'EXECUTE', 'function', 'set_gateway'),
   ('admin', 'EXECUTE', 'function', 'arm'),
-  ('admin', 'EXECUTE', 'function', 'set'),
   ('admin', 'EXECUTE', 'function', 'set_secret'),
   ('admin', 'EXECUTE', 'function', 'set_node')
 $$;

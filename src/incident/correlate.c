@@ -23,12 +23,10 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #include "utils/snapmgr.h"
 
 #include "incident/correlate.h"
@@ -38,7 +36,6 @@
 PG_FUNCTION_INFO_V1(tracer_correlate);
 PG_FUNCTION_INFO_V1(tracer_regroup);
 PG_FUNCTION_INFO_V1(tracer_hold_correlation);
-PG_FUNCTION_INFO_V1(tracer_backtest);
 
 static void
 forbid_old_snapshots(const char *function)
@@ -65,7 +62,8 @@ take_lock(bool wait)
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-static Pass *
+/* An empty working set under the settings in force, with others laid over them. */
+Pass *
 begin_pass(Datum overrides)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "tracer pass",
@@ -144,7 +142,7 @@ find_watermark(Pass *p)
 /*
  * Everything between what was taken and what is to be written.
  */
-static void
+void
 run_pass(Pass *p, const News *news)
 {
 	int64		first,
@@ -223,6 +221,7 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 {
 	Pass	   *p;
 	News		news;
+	Column		evidence[EVIDENCE_COLUMNS];
 	char	   *seen_now;
 	int64		taken;
 
@@ -270,8 +269,9 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 	{
 		run_pass(p, &news);
 		number_episodes(p);
-		rank_incidents(p);
+		rank_incidents(p, evidence);
 		save_pass(p);
+		save_evidence(p, evidence);
 		/* only a pass that took everything has seen everything */
 		if (taken < max_alerts)
 		{
@@ -326,78 +326,4 @@ tracer_hold_correlation(PG_FUNCTION_ARGS)
 {
 	take_lock(true);
 	PG_RETURN_VOID();
-}
-
-/* ---- backtest ---------------------------------------------------------------------------- */
-
-static int64
-bound_argument(FunctionCallInfo fcinfo, int n, int64 if_null)
-{
-	return PG_ARGISNULL(n) ? if_null : PG_GETARG_TIMESTAMPTZ(n);
-}
-
-/* Rejects what tracer.set() would reject. */
-static void
-check_settings(Datum settings)
-{
-	static Statement st = {
-		"SELECT tracer.check_setting(key, value) FROM jsonb_each_text($1)"
-	};
-	Oid			types[] = {JSONBOID};
-
-	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(settings)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("settings of tracer.backtest() must be an object, not %s",
-						TextDatumGetCString(DirectFunctionCall1(jsonb_typeof, settings))),
-				 errhint("Give names and values, such as '{\"horizon\": \"4 hours\"}'.")));
-	query(&st, 1, types, &settings, " ");
-	SPI_freetuptable(SPI_tuptable);
-}
-
-Datum
-tracer_backtest(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	News		news = {.alerts = true};
-	Pass	   *p;
-	Datum		settings = PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2);
-
-	InitMaterializedSRF(fcinfo, 0);
-	query_begin();
-	if (settings)
-		check_settings(settings);
-	p = begin_pass(settings);
-	p->graph = lineage_graph();
-	column_init(&p->unplaced, INT8OID);
-	column_init(&p->renamed_keys, INT8OID);
-	p->dry = true;
-	p->watermark = PG_INT64_MIN;
-	take_history(p, bound_argument(fcinfo, 0, DT_NOBEGIN), bound_argument(fcinfo, 1, DT_NOEND));
-	run_pass(p, &news);
-
-	for (int32 i = 0; i < p->nalerts; i++)
-	{
-		PassAlert  *a = &p->alerts[i];
-		PassEpisode *e;
-		Datum		values[6];
-		bool		nulls[6] = {false};
-
-		if (!a->firing || a->episode == CASCADE_NONE)
-			continue;
-		e = &p->pe[a->episode];
-		values[0] = Int64GetDatum(a->id);
-		values[1] = Int64GetDatum(e->new_incident);
-		nulls[1] = nulls[2] = e->new_incident == 0;
-		values[2] = CStringGetTextDatum(e->parent == CASCADE_NONE && e->suspect == 0 ? "origin" : "symptom");
-		nulls[3] = e->parent == CASCADE_NONE;
-		values[3] = Int64GetDatum(nulls[3] ? 0 : p->pe[e->parent].first_alert);
-		values[4] = CharGetDatum(e->because);
-		nulls[5] = e->suspect == 0;
-		values[5] = nulls[5] ? (Datum) 0
-			: CStringGetTextDatum(node_name(p, graph_find(p->graph, e->suspect)));
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
-	SPI_finish();
-	return (Datum) 0;
 }

@@ -152,6 +152,7 @@ CREATE TABLE tracer.evidence_row (
     asset       text NOT NULL,
     fact        text NOT NULL,
     weight      real NOT NULL,
+    amount      real NOT NULL,
     ref         bigint,
     num         double precision,
     num2        double precision,
@@ -162,8 +163,9 @@ COMMENT ON TABLE tracer.evidence_row IS 'Evidence as stored: one row per inciden
 COMMENT ON COLUMN tracer.evidence_row.incident_id IS 'The incident.';
 COMMENT ON COLUMN tracer.evidence_row.asset_id IS 'The candidate in tracer.asset; NULL: not declared.';
 COMMENT ON COLUMN tracer.evidence_row.asset IS 'The candidate by name; empty where its alert named no asset.';
-COMMENT ON COLUMN tracer.evidence_row.fact IS 'What sort of fact: origin, explained, coverage, first, late, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed, unplaced or learned.';
+COMMENT ON COLUMN tracer.evidence_row.fact IS 'What sort of fact: origin, explained, coverage, first, late, delay, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed, unplaced or learned.';
 COMMENT ON COLUMN tracer.evidence_row.weight IS 'What it adds to the candidate''s score, or takes off.';
+COMMENT ON COLUMN tracer.evidence_row.amount IS 'How much of the fact there is; weight is this times the fact''s weight in tracer.weight when it was ranked.';
 COMMENT ON COLUMN tracer.evidence_row.ref IS 'Alert (message), change (change), episode (explained) or row of tracer.learned_lineage (learned) that it speaks of; NULL: none.';
 COMMENT ON COLUMN tracer.evidence_row.num IS 'First figure of the fact: how many, hops, seconds, or spreads from normal for a metric; NULL: none.';
 COMMENT ON COLUMN tracer.evidence_row.num2 IS 'Second figure: of how many, seconds by which a change came before, or a correlation; NULL: none.';
@@ -363,3 +365,10 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'tracer_backtest';
 COMMENT ON FUNCTION tracer.backtest(timestamptz, timestamptz, jsonb) IS 'What the alerts fired from since (inclusive) to until (exclusive; NULL: no bound) would become under other settings, from scratch and without people''s decisions, touching nothing: one row per firing alert with its incident (numbered from 1 by origin), its role (origin, symptom, or NULL for info outside any), the first alert of its parent, why, and the suspect. settings is an object of setting names and values. Errors as tracer.set().';
+
+CREATE FUNCTION tracer.backtest_evidence(since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, settings jsonb DEFAULT '{}')
+RETURNS TABLE (incident bigint, asset text, fact text, weight real, amount real)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'tracer_backtest_evidence';
+COMMENT ON FUNCTION tracer.backtest_evidence(timestamptz, timestamptz, jsonb) IS 'What would speak for and against the root-cause candidates of those incidents: one row per incident (numbered as by tracer.backtest() with the same arguments), candidate asset (NULL where an alert named none) and fact, with the weight that it adds and the amount that the fact''s own weight is multiplied by. A candidate''s score is the sum of weight. People''s decisions do not count, so facts history and confirmed are never there. Errors as tracer.backtest().';

@@ -29,6 +29,9 @@ quiet_row(void *context, HeapTuple tuple, TupleDesc desc)
 	pass_source_quiet(context, name, interval_us(value));
 }
 
+/* A person's word outweighs everything; no setting says less. */
+static const double CONFIRMED = 10.0;
+
 /*
  * What the settings were when this backend last read them, and the rows that
  * they were made of. Few passes find other rows, and reading all settings would
@@ -41,6 +44,7 @@ static struct
 	CascadeRules rules;
 	int64		quiet_after;
 	double		min_confidence;
+	double		weight[FACTS];
 }			kept;
 
 /* All that the settings are made of beyond their defaults, as text. */
@@ -78,6 +82,7 @@ keep_settings(const Pass *p, const char *rows)
 	kept.rules = p->rules;
 	kept.quiet_after = p->quiet_after;
 	kept.min_confidence = p->min_confidence;
+	memcpy(kept.weight, p->weight, sizeof(kept.weight));
 	kept.rows = MemoryContextStrdup(TopMemoryContext, rows);
 }
 
@@ -104,6 +109,7 @@ read_settings(Pass *p, Datum overrides)
 	p->fingerprint = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	SPI_freetuptable(SPI_tuptable);
 
+	p->weight[FACT_CONFIRMED] = CONFIRMED;
 	query(&settings, 1, types, values, overrides ? " " : "n");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -124,6 +130,10 @@ read_settings(Pass *p, Datum overrides)
 			p->rules.change_lookback = interval_us(value);
 		else if (strcmp(name, "quiet_after") == 0)
 			p->quiet_after = interval_us(value);
+		else if (strncmp(name, "weight_", 7) == 0)
+			for (Fact f = 0; f < FACTS; f++)
+				if (strcmp(name + 7, fact_name[f]) == 0)
+					p->weight[f] = strtod(value, NULL);
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -156,6 +166,7 @@ load_settings(Pass *p, Datum overrides)
 			p->rules = kept.rules;
 			p->quiet_after = kept.quiet_after;
 			p->min_confidence = kept.min_confidence;
+			memcpy(p->weight, kept.weight, sizeof(kept.weight));
 		}
 	}
 	query_each(&quiet, 0, NULL, NULL, NULL, quiet_row, p);

@@ -75,11 +75,10 @@ find_measured(Pass *p)
 		"                WHERE l.asset = u.name)"
 	};
 	Column		c[2];
-	uint64		n = p->dry ? 0 : query(&any, 0, NULL, NULL, NULL);
+	uint64		n = query(&any, 0, NULL, NULL, NULL);
 
 	p->measured = NULL;
-	if (!p->dry)
-		SPI_freetuptable(SPI_tuptable);
+	SPI_freetuptable(SPI_tuptable);
 	if (n == 0)
 		return;
 	p->measured = pure_array0(bool, p->nplaces);

@@ -3,6 +3,7 @@
  *		One pass of the correlator: its working set, and the files that share it.
  *
  *	correlate.c	the pass from lock to last write; the SQL functions
+ *	backtest.c	a pass over history that stores nothing
  *	query.c		statements and bulk arrays over SPI
  *	take.c		new alerts -> keys -> episodes
  *	news.c		names, edges, changes -> what is dirty
@@ -11,7 +12,7 @@
  *	group.c		parents -> incidents
  *	number.c	incidents -> numbers
  *	measure.c	metrics around an incident -> what moves with its symptom
- *	rank.c		incidents -> evidence
+ *	rank.c		incidents -> evidence (rank.h)
  *	trust.c		what they owe to learned lineage
  *	save.c		what the pass found out -> tables
  *
@@ -215,12 +216,38 @@ typedef struct PassRedirect
 	int32		incident;
 } PassRedirect;
 
+/* What may speak for or against a root-cause candidate; named in evidence.c. */
+typedef enum Fact
+{
+	FACT_ORIGIN,
+	FACT_EXPLAINED,
+	FACT_COVERAGE,
+	FACT_FIRST,
+	FACT_LATE,
+	FACT_DELAY,
+	FACT_CHANGE,
+	FACT_MESSAGE,
+	FACT_HISTORY,
+	FACT_CONSUMERS,
+	FACT_SILENT,
+	FACT_UNPLACED,
+	FACT_LEARNED,
+	FACT_METRIC,
+	FACT_SPREAD,
+	FACT_SOURCE_MOVES,
+	FACT_STILL,
+	FACT_CONFIRMED				/* the last: it has no setting */
+} Fact;
+
+#define FACTS (FACT_CONFIRMED + 1)
+
 typedef struct Pass
 {
 	MemoryContext context;
 	CascadeRules rules;
 	int64		quiet_after;
 	double		min_confidence;
+	double		weight[FACTS];
 	const Graph *graph;
 	char	  **node_names;		/* by node, as far as asked for */
 	bool		dry;			/* backtest: nothing stored is read or written */
@@ -353,6 +380,10 @@ extern void dirty_keys(Pass *p, const Column *keys);
 extern void affect_by_changes(Pass *p);
 extern void trim_logs(const char *seen);
 
+/* ---- correlate.c ----------------------------------------------------------- */
+extern Pass *begin_pass(Datum overrides);
+extern void run_pass(Pass *p, const News *news);
+
 /* ---- group.c ---------------------------------------------------------------- */
 extern void base_parents(Pass *p, int64 first, int64 latest);
 extern void group_incidents(Pass *p);
@@ -395,6 +426,11 @@ extern void load_learned(Pass *p);
 extern const PassLearned *learned_link(const Pass *p, int32 episode);
 
 /* ---- rank.c ------------------------------------------------------------------- */
-extern void rank_incidents(Pass *p);
+#define EVIDENCE_COLUMNS 10		/* incident, asset id, asset, fact, weight, amount, ref, num,
+								 * num2, name */
+
+extern const char *const fact_name[FACTS];
+extern void rank_incidents(Pass *p, Column *rows);
+extern void save_evidence(Pass *p, Column *rows);
 
 #endif							/* TRACER_PASS_H */

@@ -285,6 +285,7 @@ SELECT v.incident_id,
                    WHEN 'message' THEN (tracer.categorize('alert', a.title || coalesce('. ' || a.description, ''))).kind
                    WHEN 'history' THEN 'history'
                    WHEN 'confirmed' THEN 'history'
+                   WHEN 'delay' THEN 'history'
                    WHEN 'metric' THEN 'data'
                    WHEN 'still' THEN 'data'
                    ELSE 'lineage' END AS kind,
@@ -300,6 +301,9 @@ SELECT v.incident_id,
                                  ELSE 'all ' || v.num2 || ' other failures descend from it' END
        WHEN 'first' THEN 'began first' || coalesce(', ' || tracer.span(v.num) || ' before the next', '')
        WHEN 'late' THEN 'began ' || tracer.span(v.num) || ' after the incident did'
+       WHEN 'delay' THEN CASE WHEN v.num = v.num2 THEN CASE v.num2 WHEN 1 THEN 'what failed next' ELSE 'the ' || v.num2 || ' that failed next' END || ' did so as long after it as usual'
+                              WHEN v.num = 0 THEN CASE v.num2 WHEN 1 THEN 'what failed next' ELSE 'the ' || v.num2 || ' that failed next' END || ' did so sooner or later than usual'
+                              ELSE v.num || ' of the ' || v.num2 || ' that failed next did so as long after it as usual' END
        WHEN 'change' THEN coalesce(c.kind || ' change', 'change') || ' "' || c.title || '"'
             || coalesce(' by ' || c.author, '')
             || CASE WHEN coalesce(v.num, 0) = 0 THEN ' on it'
@@ -343,7 +347,7 @@ COMMENT ON COLUMN tracer.evidence.weight IS 'What it adds to the candidate''s sc
 COMMENT ON COLUMN tracer.evidence.detail IS 'The evidence in words.';
 COMMENT ON COLUMN tracer.evidence.at IS 'When what it speaks of happened; NULL: it speaks of no moment.';
 COMMENT ON COLUMN tracer.evidence.url IS 'Where to see it; NULL: nowhere.';
-COMMENT ON COLUMN tracer.evidence.fact IS 'What sort of fact it is, for programs: origin, explained, coverage, first, late, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed, unplaced or learned.';
+COMMENT ON COLUMN tracer.evidence.fact IS 'What sort of fact it is, for programs: origin, explained, coverage, first, late, delay, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed, unplaced or learned.';
 
 CREATE VIEW tracer.root_causes AS
 SELECT w.incident_id,

@@ -124,6 +124,7 @@ DECLARE
 BEGIN
     PERFORM tracer.take_captured();
     PERFORM tracer.expire_lineage();
+    PERFORM tracer.learn_delays();
     COMMIT;
     IF tracer.get('retention') IS NULL THEN
         RAISE NOTICE 'nothing is deleted: retention is off'
@@ -144,4 +145,4 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON PROCEDURE tracer.maintain() IS 'Daily upkeep: takes up captured lineage, expires edges that their source no longer names, and deletes what is older than the setting retention, counted back from the latest alert: incidents that are resolved or quiet, with all that belongs to them, loose alerts, changes, metrics, quarantined bodies. Commits after each batch, so it cannot run inside a transaction. Without the setting nothing is deleted. Confirmed root causes go with their incidents.';
+COMMENT ON PROCEDURE tracer.maintain() IS 'Daily upkeep: takes up captured lineage, expires edges that their source no longer names, renews what delays are usual, and deletes what is older than the setting retention, counted back from the latest alert: incidents that are resolved or quiet, with all that belongs to them, loose alerts, changes, metrics, quarantined bodies. Commits after each batch, so it cannot run inside a transaction. Without the setting nothing is deleted. Confirmed root causes go with their incidents.';

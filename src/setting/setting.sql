@@ -42,6 +42,25 @@ SELECT v.*, 'grouping' FROM (VALUES
   ('min_confidence', 'number', '0.30', '0', '1', false,
    'Below this confidence tracer names no root cause.')) AS v
 UNION ALL
+SELECT 'weight_' || v.fact, 'number', v.weight, '-100', '100', false, v.description, 'ranking' FROM (VALUES
+  ('origin', '2', 'Nothing upstream of the candidate has failed.'),
+  ('explained', '-1', 'A failure upstream of the candidate explains it.'),
+  ('coverage', '2', 'Times the share of the incident''s other failures that descend from the candidate.'),
+  ('first', '0.5', 'The incident began with it.'),
+  ('late', '-0.5', 'It began later than the incident did.'),
+  ('delay', '0.5', 'Times how usual the time is after which its consequences followed: 1 as ever, -1 as never before.'),
+  ('change', '1.5', 'A change on it or above it took effect before; times 0.7 per hop and a decline with age over change_lookback.'),
+  ('message', '0.25', 'It has an alert of its own.'),
+  ('history', '0.25', 'Times how often people confirmed it as the cause of other incidents, at most 4.'),
+  ('consumers', '2', 'Of a suspect: times the share of its consumers that ever alert and failed at once.'),
+  ('silent', '-1.5', 'It has no alert of its own, and no consumers speak for it.'),
+  ('unplaced', '-2', 'Lineage does not know it.'),
+  ('learned', '-2', 'Times the share of the incident that is below it by learned lineage only, as far as that is not trusted.'),
+  ('metric', '4', 'Times how strongly its metric moved with the symptom''s, 0 to 1.'),
+  ('spread', '4', 'Of what moved: times 0.1 per hop above the symptom, and 0.1 per consumer that moved with it.'),
+  ('source_moves', '-1.2', 'Times how strongly that moved which feeds it.'),
+  ('still', '0', 'Its own metrics are as usual.')) AS v (fact, weight, description)
+UNION ALL
 SELECT v.*, 'upkeep' FROM (VALUES
   ('lineage_ttl', 'interval', '45 days', '1 day', '3650 days', false,
    'How long after an importer or live capture last named an edge it is still walked. Edges that people declare do not expire.'),
@@ -74,7 +93,7 @@ SELECT v.*, 'notification' FROM (VALUES
   ('digest_at', 'time', '09:00', NULL, NULL, true,
    'When each team gets its daily digest, on its own wall clock. NULL: never.')) AS v
 $$;
-COMMENT ON FUNCTION tracer.setting_catalog() IS 'Every setting with its type, default, bounds and meaning, and whether it decides about grouping, notification or upkeep. Bounds are inclusive; for a choice, minimum lists the values.';
+COMMENT ON FUNCTION tracer.setting_catalog() IS 'Every setting with its type, default, bounds and meaning, and whether it decides about grouping, ranking, notification or upkeep. Bounds are inclusive; for a choice, minimum lists the values.';
 
 CREATE VIEW tracer.setting AS
 SELECT c.name,
@@ -92,7 +111,7 @@ COMMENT ON COLUMN tracer.setting.name IS 'Name of the setting.';
 COMMENT ON COLUMN tracer.setting.value IS 'Value in force; NULL means none.';
 COMMENT ON COLUMN tracer.setting.default_value IS 'Value where nobody set one.';
 COMMENT ON COLUMN tracer.setting.type IS 'interval, integer, number, time, text or choice.';
-COMMENT ON COLUMN tracer.setting.concerns IS 'grouping, notification or upkeep: which decisions it is for.';
+COMMENT ON COLUMN tracer.setting.concerns IS 'grouping, ranking, notification or upkeep: which decisions it is for.';
 COMMENT ON COLUMN tracer.setting.changed_at IS 'When it was last set; NULL while it is the default.';
 COMMENT ON COLUMN tracer.setting.changed_by IS 'Who last set it; NULL while it is the default.';
 COMMENT ON COLUMN tracer.setting.description IS 'What it does.';
