@@ -606,16 +606,21 @@ decide(Decider *d, int32 e_index)
 	int64		origin_start;
 	bool		changed;
 
-	/* when the parent ends while another still fires, e belongs to that one */
+	/*
+	 * When the parent ends while another still fires, e belongs to that one:
+	 * if e outlives its parent by more than monitors may differ, and if the
+	 * other is as near. What merely fires farther up is mostly another's
+	 * cause, and took symptoms away from incidents that had just been mended.
+	 */
 	while (choice.episode != CASCADE_NONE)
 	{
 		int64		end = c->episodes[choice.episode].end;
 		Choice		next;
 
-		if (end == CASCADE_NEVER || e->end <= end)
+		if (end == CASCADE_NEVER || e->end <= cascade_add(end, c->rules.detection_lag))
 			break;
 		next = search(d, e_index, end);
-		if (next.episode == CASCADE_NONE)
+		if (next.class != choice.class || next.hops != choice.hops)
 			break;
 		choice = next;
 	}

@@ -81,6 +81,7 @@ begin_pass(Datum overrides)
 	column_init(&p->gone, INT8OID);
 	pass_create_indexes(p);
 	load_settings(p, overrides);
+	load_label_window(p);
 	return p;
 }
 
@@ -96,7 +97,7 @@ reach_back(const Pass *p)
 
 	if (graph_has_lags(p->graph))
 		reach = cascade_add(reach, r->max_incident_age);
-	return cascade_add(cascade_add(reach, reach), explain);
+	return cascade_add(cascade_add(cascade_add(reach, reach), explain), p->label_window);
 }
 
 static void

@@ -221,6 +221,7 @@ typedef struct Pass
 	CascadeRules rules;
 	int64		quiet_after;
 	double		min_confidence;
+	int64		label_window;	/* the largest of tracer.group_rule; 0: no rule */
 	const Graph *graph;
 	char	  **node_names;		/* by node, as far as asked for */
 	bool		dry;			/* backtest: nothing stored is read or written */
@@ -354,6 +355,7 @@ extern void affect_by_changes(Pass *p);
 extern void trim_logs(const char *seen);
 
 /* ---- group.c ---------------------------------------------------------------- */
+extern void load_label_window(Pass *p);
 extern void base_parents(Pass *p, int64 first, int64 latest);
 extern void group_incidents(Pass *p);
 
