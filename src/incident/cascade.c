@@ -26,7 +26,9 @@
  * above it or on its own asset and in reach in time, so a clean episode is
  * looked at if it is on or below an asset with a dirty one (or a ghost) and in
  * reach of the earliest and latest episode that has changed so far; since all
- * that it depends on has been decided by then, "so far" is enough.
+ * that it depends on has been decided by then, "so far" is enough. But for
+ * runners: one that has just been wrapped stands later in the order than what
+ * it explained before, so dirty ones count from the start.
  *
  * Invariants: parent < own position in the order; origin_start is the start of
  * the episode at the end of the parent chain.
@@ -662,6 +664,16 @@ cascade_decide(Cascade *c)
 	{
 		first = Min(first, c->ghosts[i].start);
 		latest = Max(latest, c->ghosts[i].start);
+	}
+	for (int32 i = 0; i < c->nepisodes; i++)
+	{
+		const CascadeEpisode *e = &c->episodes[i];
+
+		if (e->dirty && d.inner[e->place].n > 0)
+		{
+			first = Min(first, e->start);
+			latest = Max(latest, e->start);
+		}
 	}
 	for (int32 i = 0; i < c->nepisodes; i++)
 	{

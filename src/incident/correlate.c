@@ -81,7 +81,6 @@ begin_pass(Datum overrides)
 	column_init(&p->gone, INT8OID);
 	pass_create_indexes(p);
 	load_settings(p, overrides);
-	load_label_window(p);
 	return p;
 }
 
@@ -151,6 +150,7 @@ run_pass(Pass *p, const News *news)
 	int64		first,
 				latest;
 
+	load_label_window(p);
 	fold_keys(p);
 	for (int i = 0; i < p->unplaced.n; i++)
 	{
@@ -260,7 +260,13 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 			" WHERE l.alert_id = ANY ($1) AND e.incident_id IS NOT NULL"
 		};
 		Oid			types[] = {INT8ARRAYOID};
+		Datum	   *ids;
 
+		deconstruct_array(DatumGetArrayTypeP(regroup), INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+						  TYPALIGN_DOUBLE, &ids, NULL, &p->nregroup);
+		p->regroup = palloc(sizeof(int64) * (Size) Max(p->nregroup, 1));
+		for (int i = 0; i < p->nregroup; i++)
+			p->regroup[i] = DatumGetInt64(ids[i]);
 		query(&st, 1, types, &regroup, " ");
 		for (uint64 i = 0; i < SPI_processed; i++)
 			affect_incident(p, row_int64(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, 0));

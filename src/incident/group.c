@@ -304,33 +304,77 @@ base_changed(const Pass *p, int32 i)
 		e->suspect != e->stored_suspect;
 }
 
+/* Is one side of a decision regrouped: its incident, or an episode in none? */
+static bool
+is_touched(Pass *p, int64 alert, int32 episode, int64 incident)
+{
+	if (is_affected(p, incident) || (episode != CASCADE_NONE && p->pe[episode].affected))
+		return true;
+	for (int i = 0; i < p->nregroup; i++)
+		if (p->regroup[i] == alert)
+			return true;
+	return false;
+}
+
+static bool
+touch(Pass *p, int32 episode, int64 incident)
+{
+	if (incident != 0)
+	{
+		if (is_affected(p, incident))
+			return false;
+		affect_incident(p, incident);
+		return true;
+	}
+	if (episode == CASCADE_NONE || p->pe[episode].affected)
+		return false;
+	p->pe[episode].affected = true;
+	return true;
+}
+
 /*
- * Decisions tie incidents together: what one of them touches, both are. Until
- * nothing more comes, since one decision may lead to the next.
+ * Decisions tie incidents together: what one of them touches, all are. Until
+ * nothing more comes, since one decision may lead to the next. The incident of
+ * the parent that an episode had before people decided is one of them, for
+ * decisions are applied to that tree. Info may be in no incident: then the
+ * decision ties the episode itself.
  */
 static void
 spread_decisions(Pass *p)
 {
 	bool		grew = p->ndecisions > 0;
+	Column		loose;
 
 	find_decisions(p);
+	column_init(&loose, INT8OID);
+	for (int32 i = 0; i < p->ndecisions; i++)
+	{
+		PassDecision *d = &p->decisions[i];
+
+		if (d->episode == CASCADE_NONE && d->episode_id != 0 && d->incident == 0)
+			column_int64(&loose, d->episode_id);
+		if (d->other == CASCADE_NONE && d->other_id != 0 && d->other_incident == 0)
+			column_int64(&loose, d->other_id);
+	}
+	if (loose.n > 0)
+	{
+		load_episodes(p, &loose);
+		find_decisions(p);
+	}
 	while (grew)
 	{
 		grew = false;
 		for (int32 i = 0; i < p->ndecisions; i++)
 		{
 			PassDecision *d = &p->decisions[i];
-			bool		a = is_affected(p, d->incident),
-						b = is_affected(p, d->other_incident);
 
-			if ((a || b ||
-				 (d->episode != CASCADE_NONE && p->pe[d->episode].affected) ||
-				 (d->other != CASCADE_NONE && p->pe[d->other].affected)) &&
-				((d->incident != 0 && !a) || (d->other_incident != 0 && !b)))
+			if (is_touched(p, d->alert, d->episode, d->incident) ||
+				is_touched(p, d->other_alert, d->other, d->other_incident) ||
+				is_affected(p, d->base_incident))
 			{
-				affect_incident(p, d->incident);
-				affect_incident(p, d->other_incident);
-				grew = true;
+				grew |= touch(p, d->episode, d->incident);
+				grew |= touch(p, d->other, d->other_incident);
+				grew |= touch(p, CASCADE_NONE, d->base_incident);
 			}
 		}
 	}
@@ -429,6 +473,9 @@ find_roots(Pass *p)
 			continue;
 		while (p->pe[at].root == CASCADE_NONE && p->pe[at].parent != CASCADE_NONE)
 		{
+			if (n == p->nepisodes)
+				elog(ERROR, "episodes of incident %lld explain each other in a circle",
+					 (long long) p->pe[i].incident);
 			path[n++] = at;
 			at = p->pe[at].parent;
 		}

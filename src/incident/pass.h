@@ -161,6 +161,7 @@ typedef struct PassDecision
 	int64		other_id;
 	int64		incident;
 	int64		other_incident;
+	int64		base_incident;	/* of the parent that the rule alone gives it */
 	int64		root_asset;		/* r: the asset named, where it has no alert */
 	int64		asset;			/* the asset meant, or 0 */
 	/* known once what is affected is loaded */
@@ -282,6 +283,8 @@ typedef struct Pass
 	int32		nlearned;
 	PassDecision *decisions;
 	int32		ndecisions;
+	int64	   *regroup;		/* alerts whose decisions are applied anew */
+	int			nregroup;
 	int32	   *next_member;
 
 	Cascade		cascade;
@@ -327,6 +330,7 @@ extern void load_window(Pass *p, int64 from);
 extern void affect_incident(Pass *p, int64 number);
 extern bool is_affected(Pass *p, int64 number);
 extern void load_incidents(Pass *p, Column *numbers);
+extern void load_episodes(Pass *p, Column *ids);
 extern void load_links(Pass *p);
 extern void load_decisions(Pass *p);
 extern void find_decisions(Pass *p);
