@@ -95,7 +95,9 @@ sub script
 			$after = max($after, $at + 1);
 		}
 		$after += int rand(@ops - $after + 1);
-		splice @ops, $after++, 0, "SELECT oracle.bring('decision', $i);\n";
+		# Each is a pass of its own.
+		splice @ops, $after++, 0,
+		  "SELECT oracle.bring('decision', $i);\nSELECT 'broken by decision $i: ' || b FROM oracle.broken(false) b;\n";
 	}
 
 	my $step = 0;
