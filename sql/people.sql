@@ -153,7 +153,11 @@ INSERT INTO tracer.alert (asset, title, source, fired_at) VALUES
   ('broker', 'disk is full', 'prometheus', '2026-01-05 03:08+00');
 SELECT tracer.correlate();
 SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
-SELECT tracer.merge(b.incident_id, k.incident_id) FROM tracer.incidents b, tracer.incidents k WHERE b.origin_asset = 'broker' AND k.origin_asset = 'kafka';
+-- The number of the other lives on, with what was said of the one to keep.
+SELECT tracer.acknowledge(incident_id, by => origin_asset || ' team') FROM tracer.incidents WHERE origin_asset IN ('broker', 'kafka');
+SELECT k.incident_id AS kafka, b.incident_id AS broker FROM tracer.incidents b, tracer.incidents k WHERE b.origin_asset = 'broker' AND k.origin_asset = 'kafka' \gset
+SELECT tracer.merge(:broker, :kafka);
+SELECT tracer.live_incident(:broker) = :kafka AS the_other_number, status, acknowledged_by FROM tracer.incidents WHERE incident_id = :kafka;
 SELECT origin_asset, suspect, alert_count FROM tracer.incidents WHERE opened_at >= '2026-01-05 03:00+00' ORDER BY opened_at;
 -- A failure of the suspect itself, told of late, does not take them back.
 INSERT INTO tracer.alert (asset, title, source, fired_at) VALUES ('kafka', 'kafka is down', 'prometheus', '2026-01-05 02:58+00');

@@ -26,7 +26,9 @@
  * above it or on its own asset and in reach in time, so a clean episode is
  * looked at if it is on or below an asset with a dirty one (or a ghost) and in
  * reach of the earliest and latest episode that has changed so far; since all
- * that it depends on has been decided by then, "so far" is enough.
+ * that it depends on has been decided by then, "so far" is enough. But for
+ * runners: one that has just been wrapped stands later in the order than what
+ * it explained before, so dirty ones count from the start.
  *
  * Invariants: parent < own position in the order; origin_start is the start of
  * the episode at the end of the parent chain.
@@ -606,16 +608,21 @@ decide(Decider *d, int32 e_index)
 	int64		origin_start;
 	bool		changed;
 
-	/* when the parent ends while another still fires, e belongs to that one */
+	/*
+	 * When the parent ends while another still fires, e belongs to that one:
+	 * if e outlives its parent by more than monitors may differ, and if the
+	 * other is as near. What merely fires farther up is mostly another's
+	 * cause, and took symptoms away from incidents that had just been mended.
+	 */
 	while (choice.episode != CASCADE_NONE)
 	{
 		int64		end = c->episodes[choice.episode].end;
 		Choice		next;
 
-		if (end == CASCADE_NEVER || e->end <= end)
+		if (end == CASCADE_NEVER || e->end <= cascade_add(end, c->rules.detection_lag))
 			break;
 		next = search(d, e_index, end);
-		if (next.episode == CASCADE_NONE)
+		if (next.class != choice.class || next.hops != choice.hops)
 			break;
 		choice = next;
 	}
@@ -657,6 +664,16 @@ cascade_decide(Cascade *c)
 	{
 		first = Min(first, c->ghosts[i].start);
 		latest = Max(latest, c->ghosts[i].start);
+	}
+	for (int32 i = 0; i < c->nepisodes; i++)
+	{
+		const CascadeEpisode *e = &c->episodes[i];
+
+		if (e->dirty && d.inner[e->place].n > 0)
+		{
+			first = Min(first, e->start);
+			latest = Max(latest, e->start);
+		}
 	}
 	for (int32 i = 0; i < c->nepisodes; i++)
 	{

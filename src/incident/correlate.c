@@ -94,7 +94,7 @@ reach_back(const Pass *p)
 
 	if (graph_has_lags(p->graph))
 		reach = cascade_add(reach, r->max_incident_age);
-	return cascade_add(cascade_add(reach, reach), explain);
+	return cascade_add(cascade_add(cascade_add(reach, reach), explain), p->label_window);
 }
 
 static void
@@ -148,6 +148,7 @@ run_pass(Pass *p, const News *news)
 	int64		first,
 				latest;
 
+	load_label_window(p);
 	fold_keys(p);
 	for (int i = 0; i < p->unplaced.n; i++)
 	{
@@ -258,7 +259,13 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 			" WHERE l.alert_id = ANY ($1) AND e.incident_id IS NOT NULL"
 		};
 		Oid			types[] = {INT8ARRAYOID};
+		Datum	   *ids;
 
+		deconstruct_array(DatumGetArrayTypeP(regroup), INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+						  TYPALIGN_DOUBLE, &ids, NULL, &p->nregroup);
+		p->regroup = palloc(sizeof(int64) * (Size) Max(p->nregroup, 1));
+		for (int i = 0; i < p->nregroup; i++)
+			p->regroup[i] = DatumGetInt64(ids[i]);
 		query(&st, 1, types, &regroup, " ");
 		for (uint64 i = 0; i < SPI_processed; i++)
 			affect_incident(p, row_int64(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, 0));

@@ -40,6 +40,7 @@ consider_origins(Pass *p, int64 first, int64 latest)
 	from = cascade_sub(first, reach);
 	/* an alert counts among a consumer's for 30 days */
 	to = cascade_add(cascade_add(latest, reach), 30 * USECS_PER_DAY);
+	to = cascade_add(to, p->label_window);
 
 	for (int32 i = 0; i < p->nepisodes; i++)
 	{
@@ -129,6 +130,29 @@ typedef struct LabelledList
 	int32		n;
 } LabelledList;
 
+/* How far back the label rules look: 0 where there are none. */
+void
+load_label_window(Pass *p)
+{
+	static Statement st = {"SELECT max(\"window\")::text FROM tracer.group_rule"};
+	char	   *window;
+
+	query(&st, 0, NULL, NULL, NULL);
+	window = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	p->label_window = window ? interval_us(window) : 0;
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Was it an origin before the label rules, looked at in this pass or not? */
+static bool
+is_base_origin(const Pass *p, int32 i)
+{
+	char		because = p->pe[i].base_because;
+
+	return p->ce[i].parent == CASCADE_NONE && p->ce[i].severity > SEVERITY_INFO &&
+		(because == BECAUSE_ORIGIN || because == BECAUSE_RULE);
+}
+
 static void
 labelled_row(void *context, HeapTuple tuple, TupleDesc desc)
 {
@@ -159,13 +183,24 @@ compare_labelled(const void *pa, const void *pb)
 	return c;
 }
 
+/*
+ * Every origin that is loaded is listed, since one that this pass has no other
+ * reason to look at may be what one that it looks at joins; only the latter are
+ * given parents. An episode has the labels of each of the firings that begin it:
+ * which one arrived first decides nothing.
+ */
 static void
 apply_label_rules(Pass *p)
 {
-	static Statement any = {"SELECT 1 FROM tracer.group_rule LIMIT 1"};
 	static Statement st = {
-		"SELECT u.i, g.name, v.value, g.\"window\"::text "
-		"  FROM unnest($1, $2) u(i, alert_id) "
+		"WITH firing AS ("
+		"    SELECT i, alert_id FROM unnest($1, $2) u(i, alert_id) "
+		"    UNION "
+		"    SELECT u.i, o.alert_id FROM unnest($1, $2) u(i, alert_id) "
+		"      JOIN tracer.placement l USING (alert_id) "
+		"      JOIN tracer.placement o ON o.key_id = l.key_id AND o.fired_at = l.fired_at AND o.firing) "
+		"SELECT f.i, g.name, v.value, g.\"window\"::text "
+		"  FROM firing f "
 		"  JOIN tracer.alert a USING (alert_id) "
 		"  JOIN tracer.group_rule g ON (g.source IS NULL OR g.source = coalesce(a.source, 'sql')) "
 		"   AND a.labels ?& g.labels, "
@@ -174,33 +209,45 @@ apply_label_rules(Pass *p)
 	};
 	LabelledList list = {p, NULL, 0};
 	Column		c[2];
-	uint64		rules = query(&any, 0, NULL, NULL, NULL);
 
-	SPI_freetuptable(SPI_tuptable);
-	if (rules == 0)
+	if (p->label_window == 0)
 		return;
 	column_init(&c[0], INT4OID);
 	column_init(&c[1], INT8OID);
 	for (int32 i = 0; i < p->nepisodes; i++)
-		if (p->pe[i].considered && p->pe[i].base_because == BECAUSE_ORIGIN)
+		if (is_base_origin(p, i))
 		{
 			column_add(&c[0], Int32GetDatum(i), false);
 			column_int64(&c[1], p->pe[i].first_alert);
 		}
 	if (c[0].n == 0)
 		return;
+	for (int32 i = 0; i < p->nalerts; i++)
+	{
+		const PassAlert *a = &p->alerts[i];
+
+		if (a->firing && a->episode != CASCADE_NONE && a->at == p->ce[a->episode].start &&
+			is_base_origin(p, a->episode))
+		{
+			column_add(&c[0], Int32GetDatum(a->episode), false);
+			column_int64(&c[1], a->id);
+		}
+	}
 	query_columns(&st, c, 2, labelled_row, &list);
 	if (list.n == 0)
 		return;
 	qsort(list.items, list.n, sizeof(Labelled), compare_labelled);
-	for (int32 i = 1; i < list.n; i++)
+	for (int32 i = 1, last = 0; i < list.n; i++)
 	{
-		const Labelled *a = &list.items[i - 1],
+		const Labelled *a = &list.items[last],
 				   *b = &list.items[i];
 		PassEpisode *e = &p->pe[b->episode];
 
-		if (strcmp(a->rule, b->rule) == 0 && strcmp(a->value, b->value) == 0 &&
-			e->base_because == BECAUSE_ORIGIN &&
+		if (compare_labelled(a, b) == 0)	/* two firings of one episode */
+			continue;
+		last = i;
+		if (e->considered && e->base_because == BECAUSE_ORIGIN &&
+			strcmp(a->rule, b->rule) == 0 && strcmp(a->value, b->value) == 0 &&
 			b->c->start <= cascade_add(a->c->start, b->window))
 		{
 			e->base_because = BECAUSE_RULE;
@@ -257,33 +304,77 @@ base_changed(const Pass *p, int32 i)
 		e->suspect != e->stored_suspect;
 }
 
+/* Is one side of a decision regrouped: its incident, or an episode in none? */
+static bool
+is_touched(Pass *p, int64 alert, int32 episode, int64 incident)
+{
+	if (is_affected(p, incident) || (episode != CASCADE_NONE && p->pe[episode].affected))
+		return true;
+	for (int i = 0; i < p->nregroup; i++)
+		if (p->regroup[i] == alert)
+			return true;
+	return false;
+}
+
+static bool
+touch(Pass *p, int32 episode, int64 incident)
+{
+	if (incident != 0)
+	{
+		if (is_affected(p, incident))
+			return false;
+		affect_incident(p, incident);
+		return true;
+	}
+	if (episode == CASCADE_NONE || p->pe[episode].affected)
+		return false;
+	p->pe[episode].affected = true;
+	return true;
+}
+
 /*
- * Decisions tie incidents together: what one of them touches, both are. Until
- * nothing more comes, since one decision may lead to the next.
+ * Decisions tie incidents together: what one of them touches, all are. Until
+ * nothing more comes, since one decision may lead to the next. The incident of
+ * the parent that an episode had before people decided is one of them, for
+ * decisions are applied to that tree. Info may be in no incident: then the
+ * decision ties the episode itself.
  */
 static void
 spread_decisions(Pass *p)
 {
 	bool		grew = p->ndecisions > 0;
+	Column		loose;
 
 	find_decisions(p);
+	column_init(&loose, INT8OID);
+	for (int32 i = 0; i < p->ndecisions; i++)
+	{
+		PassDecision *d = &p->decisions[i];
+
+		if (d->episode == CASCADE_NONE && d->episode_id != 0 && d->incident == 0)
+			column_int64(&loose, d->episode_id);
+		if (d->other == CASCADE_NONE && d->other_id != 0 && d->other_incident == 0)
+			column_int64(&loose, d->other_id);
+	}
+	if (loose.n > 0)
+	{
+		load_episodes(p, &loose);
+		find_decisions(p);
+	}
 	while (grew)
 	{
 		grew = false;
 		for (int32 i = 0; i < p->ndecisions; i++)
 		{
 			PassDecision *d = &p->decisions[i];
-			bool		a = is_affected(p, d->incident),
-						b = is_affected(p, d->other_incident);
 
-			if ((a || b ||
-				 (d->episode != CASCADE_NONE && p->pe[d->episode].affected) ||
-				 (d->other != CASCADE_NONE && p->pe[d->other].affected)) &&
-				((d->incident != 0 && !a) || (d->other_incident != 0 && !b)))
+			if (is_touched(p, d->alert, d->episode, d->incident) ||
+				is_touched(p, d->other_alert, d->other, d->other_incident) ||
+				is_affected(p, d->base_incident))
 			{
-				affect_incident(p, d->incident);
-				affect_incident(p, d->other_incident);
-				grew = true;
+				grew |= touch(p, d->episode, d->incident);
+				grew |= touch(p, d->other, d->other_incident);
+				grew |= touch(p, CASCADE_NONE, d->base_incident);
 			}
 		}
 	}
@@ -382,6 +473,9 @@ find_roots(Pass *p)
 			continue;
 		while (p->pe[at].root == CASCADE_NONE && p->pe[at].parent != CASCADE_NONE)
 		{
+			if (n == p->nepisodes)
+				elog(ERROR, "episodes of incident %lld explain each other in a circle",
+					 (long long) p->pe[i].incident);
 			path[n++] = at;
 			at = p->pe[at].parent;
 		}

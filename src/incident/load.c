@@ -480,6 +480,17 @@ load_incidents(Pass *p, Column *numbers)
 		query_columns(&st, numbers, 1, episode_row, p);
 }
 
+/* Some stored episodes. */
+void
+load_episodes(Pass *p, Column *ids)
+{
+	static Statement st = {
+		EPISODE_COLUMNS " WHERE e.episode_id = ANY ($1)"
+	};
+
+	query_columns(&st, ids, 1, episode_row, p);
+}
+
 /*
  * Turns stored parent ids into indexes, of the episodes that this pass has not
  * decided itself. Done again whenever more is loaded: a parent may come after
@@ -526,6 +537,7 @@ decision_row(void *context, HeapTuple row, TupleDesc desc)
 	d->other_incident = row_int64(row, desc, 7, 0);
 	d->root_asset = row_int64(row, desc, 8, 0);
 	d->asset = row_int64(row, desc, 9, 0);
+	d->base_incident = row_int64(row, desc, 10, 0);
 	d->episode = d->other = CASCADE_NONE;
 	pfree(kind);
 }
@@ -539,11 +551,12 @@ load_decisions(Pass *p)
 {
 	static Statement st = {
 		"SELECT d.kind, d.alert_id, d.other_id, e.episode_id, o.episode_id, e.incident_id, "
-		"       o.incident_id, s.asset_id, coalesce(s.asset_id, k.asset_id) "
+		"       o.incident_id, s.asset_id, coalesce(s.asset_id, k.asset_id), b.incident_id "
 		"  FROM tracer.decision d "
 		"  LEFT JOIN tracer.placement l ON l.alert_id = d.alert_id "
 		"  LEFT JOIN tracer.alert_key k ON k.key_id = l.key_id "
 		"  LEFT JOIN tracer.episode e ON e.episode_id = l.episode_id "
+		"  LEFT JOIN tracer.episode b ON b.episode_id = e.base_parent_id "
 		"  LEFT JOIN tracer.placement m ON m.alert_id = d.other_id "
 		"  LEFT JOIN tracer.episode o ON o.episode_id = m.episode_id "
 		"  LEFT JOIN tracer.asset s ON s.name = d.root_asset "

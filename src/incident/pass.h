@@ -162,6 +162,7 @@ typedef struct PassDecision
 	int64		other_id;
 	int64		incident;
 	int64		other_incident;
+	int64		base_incident;	/* of the parent that the rule alone gives it */
 	int64		root_asset;		/* r: the asset named, where it has no alert */
 	int64		asset;			/* the asset meant, or 0 */
 	/* known once what is affected is loaded */
@@ -248,6 +249,7 @@ typedef struct Pass
 	int64		quiet_after;
 	double		min_confidence;
 	double		weight[FACTS];
+	int64		label_window;	/* the largest of tracer.group_rule; 0: no rule */
 	const Graph *graph;
 	char	  **node_names;		/* by node, as far as asked for */
 	bool		dry;			/* backtest: nothing stored is read or written */
@@ -308,6 +310,8 @@ typedef struct Pass
 	int32		nlearned;
 	PassDecision *decisions;
 	int32		ndecisions;
+	int64	   *regroup;		/* alerts whose decisions are applied anew */
+	int			nregroup;
 	int32	   *next_member;
 
 	Cascade		cascade;
@@ -353,6 +357,7 @@ extern void load_window(Pass *p, int64 from);
 extern void affect_incident(Pass *p, int64 number);
 extern bool is_affected(Pass *p, int64 number);
 extern void load_incidents(Pass *p, Column *numbers);
+extern void load_episodes(Pass *p, Column *ids);
 extern void load_links(Pass *p);
 extern void load_decisions(Pass *p);
 extern void find_decisions(Pass *p);
@@ -385,6 +390,7 @@ extern Pass *begin_pass(Datum overrides);
 extern void run_pass(Pass *p, const News *news);
 
 /* ---- group.c ---------------------------------------------------------------- */
+extern void load_label_window(Pass *p);
 extern void base_parents(Pass *p, int64 first, int64 latest);
 extern void group_incidents(Pass *p);
 

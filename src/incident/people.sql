@@ -190,11 +190,12 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    number bigint := tracer.live_incident(incident);
+    number bigint := tracer.hold_incident(incident);
     other  bigint := tracer.live_incident(duplicate);
     actor  text := coalesce(nullif(by, ''), session_user);
     target bigint;
     moved  bigint[];
+    kept   bigint;
 BEGIN
     IF number = other THEN
         RAISE EXCEPTION 'cannot merge incident % into itself', number
@@ -220,11 +221,19 @@ BEGIN
         RETURNING alert_id)
     SELECT array_agg(alert_id) INTO moved FROM join_rows;
     PERFORM tracer.regroup(moved || target);
-    PERFORM tracer.record_event(tracer.live_incident(number), 'merge', actor,
+
+    -- What people said of the incident goes with it where the other's number lives on.
+    kept := tracer.live_incident(number);
+    UPDATE tracer.incident i
+       SET acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by,
+           reopened_at = n.reopened_at, resolution = n.resolution
+      FROM tracer.incident n
+     WHERE n.incident_id = number AND i.incident_id = kept AND kept <> number;
+    PERFORM tracer.record_event(kept, 'merge', actor,
                                 format('incident %s was merged with %s', other, number));
 END
 $$;
-COMMENT ON FUNCTION tracer.merge(bigint, bigint, text) IS 'Says that duplicate is part of incident, for good: its origin becomes a symptom of the other''s. The lower number of the two lives on, the other redirects to it. Errors: undefined_object for an unknown incident, invalid_parameter_value where both are one incident.';
+COMMENT ON FUNCTION tracer.merge(bigint, bigint, text) IS 'Says that duplicate is part of incident, for good: its origin becomes a symptom of the other''s. The lower number of the two lives on, the other redirects to it; whichever it is, it is acknowledged if incident was, not if only duplicate was. Errors: undefined_object for an unknown incident, invalid_parameter_value where both are one incident.';
 
 CREATE FUNCTION tracer.split(incident bigint, asset text, by text DEFAULT session_user) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -68,8 +68,6 @@ typedef struct Finder
 	uint8	   *possible;		/* by node */
 
 	uint32	   *count;			/* by place, in the sweep */
-	uint32	   *stamp;			/* by place, in counting covered assets */
-	uint32		stamp_now;
 } Finder;
 
 #define GROW(array, n, max) \
@@ -90,22 +88,33 @@ is_origin(const Finder *f, int32 i)
 		e->severity > SEVERITY_INFO && f->c->place_node[e->place] != GRAPH_NONE;
 }
 
-/* Does an episode above info start on the asset between the two times? */
+/*
+ * Does an episode above info start on the asset, or on another of its cycle,
+ * between the two times?
+ */
 static bool
 starts_on(const Cascade *c, uint32 node, int64 from, int64 to)
 {
-	uint32		place = c->node_place[node];
+	uint32		component = ancestry_component(c->ancestry, node);
 
-	if (place == GRAPH_NONE)
+	if (component == GRAPH_NONE)	/* above nothing that bears alerts */
 		return false;
-	for (int32 i = cascade_lower_bound(c, place, from); i < c->place_first[place + 1]; i++)
+	for (uint32 m = ancestry_first_member(c->ancestry, component); m != GRAPH_NONE;
+		 m = ancestry_next_member(c->ancestry, m))
 	{
-		const CascadeEpisode *e = &c->episodes[c->by_place[i]];
+		uint32		place = c->node_place[m];
 
-		if (e->start > to)
-			return false;
-		if (e->severity > SEVERITY_INFO)
-			return true;
+		if (place == GRAPH_NONE)
+			continue;
+		for (int32 i = cascade_lower_bound(c, place, from); i < c->place_first[place + 1]; i++)
+		{
+			const CascadeEpisode *e = &c->episodes[c->by_place[i]];
+
+			if (e->start > to)
+				break;
+			if (e->severity > SEVERITY_INFO)
+				return true;
+		}
 	}
 	return false;
 }
@@ -401,38 +410,36 @@ find_heads_by_change(Finder *f)
 	}
 }
 
-/* Counts what the head would still cover; at least two assets, or nothing. */
+/*
+ * Counts what the head would still cover; at least two assets (a cycle is one),
+ * or nothing.
+ */
 static void
 recount(Finder *f, Head *h)
 {
 	const Cascade *c = f->c;
 	int64		t = f->covers[h->at].start;
-	uint32		places = 0;
+	uint32		own = ancestry_component(c->ancestry, c->place_node[c->episodes[h->episode].place]);
+	bool		others = false;
 	int64		until = cascade_add(cascade_add(t, c->rules.horizon), c->rules.max_incident_age);
 
 	h->gain = 0;
 	h->hops = 0;
 	if (f->taken[h->episode])
 		return;
-	f->stamp_now++;
 	for (int32 i = h->at; i < f->ncovers && f->covers[i].suspect == h->suspect &&
 		 f->covers[i].start <= until; i++)
 	{
 		const Covered *q = &f->covers[i];
-		uint32		place = c->episodes[q->episode].place;
 
 		if (f->taken[q->episode] ||
 			q->start > cascade_add(cascade_add(t, c->rules.horizon), q->lag))
 			continue;
 		h->gain++;
 		h->hops += q->hops;
-		if (f->stamp[place] != f->stamp_now)
-		{
-			f->stamp[place] = f->stamp_now;
-			places++;
-		}
+		others |= ancestry_component(c->ancestry, c->place_node[c->episodes[q->episode].place]) != own;
 	}
-	if (places < 2)
+	if (!others)
 		h->gain = 0;
 }
 
@@ -520,7 +527,6 @@ suspects_find(const SuspectInput *in, int32 *n)
 		return NULL;
 	}
 	f.taken = pure_array0(bool, c->nepisodes);
-	f.stamp = pure_array0(uint32, c->nplaces);
 	find_covers(&f);
 	find_heads_by_change(&f);
 
@@ -560,7 +566,6 @@ suspects_find(const SuspectInput *in, int32 *n)
 
 	pure_free(f.possible);
 	pure_free(f.taken);
-	pure_free(f.stamp);
 	pure_free(f.covers);
 	pure_free(f.heads);
 	return found;

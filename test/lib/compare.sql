@@ -95,6 +95,8 @@ CREATE FUNCTION oracle.describe() RETURNS SETOF text LANGUAGE sql AS $$
     UNION ALL
     SELECT 'changes: ' || string_agg(format('%s at %s', asset, to_char(coalesce(changed_at, received_at), 'MM-DD HH24:MI:SS.US')), ', ') FROM tracer.change HAVING count(*) > 0
     UNION ALL
+    SELECT 'groups: ' || string_agg(format('%s %s %s %s', name, labels, source, "window"), ', ' ORDER BY name) FROM tracer.group_rule HAVING count(*) > 0
+    UNION ALL
     SELECT 'decisions: ' || string_agg(format('%s %s %s', kind, oracle.nr(alert_id), oracle.nr(other_id)), ', ' ORDER BY decision_id) FROM tracer.decision HAVING count(*) > 0
     UNION ALL
     (SELECT format('%s %s %s %s %s key %s "%s"%s%s', coalesce('#' || url, alert_id::text), to_char(coalesce(fired_at, received_at), 'MM-DD HH24:MI:SS.US'),
@@ -152,7 +154,9 @@ BEGIN
     RETURN QUERY
     SELECT format('episode %s is in incident %s, its parent in %s', e.episode_id, e.incident_id, p.incident_id)
       FROM tracer.episode e LEFT JOIN tracer.episode p ON p.episode_id = e.parent_id
-     WHERE e.parent_id IS NOT NULL AND (e.incident_id IS NULL OR p.incident_id IS DISTINCT FROM e.incident_id);
+     WHERE e.parent_id IS NOT NULL
+       AND (p.incident_id IS DISTINCT FROM e.incident_id
+            OR e.incident_id IS NULL AND (e.severity > 'info' OR e.because <> 'p'));   -- info that a person put under info
     RETURN QUERY
     SELECT format('episode %s has no parent and is not the origin of %s', e.episode_id, e.incident_id)
       FROM tracer.episode e JOIN tracer.incident i USING (incident_id)

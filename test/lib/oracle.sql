@@ -338,9 +338,9 @@ BEGIN
             LOOP
                 EXIT WHEN best.p IS NULL;
                 SELECT * INTO p FROM oracle.episode WHERE ep = best.p;
-                EXIT WHEN p.ended IS NULL OR e.ended <= p.ended;
+                EXIT WHEN p.ended IS NULL OR e.ended <= p.ended + oracle.span('detection_lag');
                 other := oracle.best_candidate(e, p.ep, p.ended);
-                EXIT WHEN other.p IS NULL;
+                EXIT WHEN (other.near, other.proper, other.hops) IS DISTINCT FROM (best.near, best.proper, best.hops);
                 best := other;
             END LOOP;
             INSERT INTO oracle.fate
@@ -442,7 +442,7 @@ BEGIN
 END
 $$;
 
--- 8. People ---------------------------------------------------------------------
+-- 7. Grouping by labels ----------------------------------------------------------
 
 /* The episode above all others of e, by parents alone. */
 CREATE FUNCTION oracle.top(e int) RETURNS int LANGUAGE sql STABLE AS $$
@@ -452,6 +452,34 @@ CREATE FUNCTION oracle.top(e int) RETURNS int LANGUAGE sql STABLE AS $$
         SELECT f.ep, f.parent FROM up JOIN oracle.fate f ON f.ep = up.parent)
     SELECT ep FROM up WHERE parent IS NULL
 $$;
+
+CREATE FUNCTION oracle.group_by_labels() RETURNS void LANGUAGE sql AS $$
+    WITH origin AS (    -- as suspects left them
+        SELECT x.* FROM oracle.episode x JOIN oracle.fate f ON f.ep = x.ep
+         WHERE f.origin = x.ep AND f.suspect IS NULL
+    ), labelled AS (    -- once for each firing that begins an episode, if these differ
+        SELECT DISTINCT g.name COLLATE "C" AS rule, g."window", o.ep, o.t, o.tie,
+               ARRAY(SELECT (coalesce(a.labels ->> l, '')) COLLATE "C" FROM unnest(g.labels) WITH ORDINALITY x(l, n) ORDER BY n) AS vals
+          FROM origin o
+          JOIN oracle.member m ON m.ep = o.ep
+          JOIN oracle.event e ON e.alert_id = m.alert_id AND e.t = o.t
+          JOIN tracer.alert a ON a.alert_id = m.alert_id
+          JOIN tracer.group_rule g ON (g.source IS NULL OR g.source = e.source) AND a.labels ?& g.labels
+    ), joined AS (      -- each to the latest before it, by the first rule and value that has one
+        SELECT DISTINCT ON (b.ep) b.ep, before.ep AS parent
+          FROM labelled b
+          JOIN LATERAL (SELECT a.ep, a.t FROM labelled a
+                         WHERE a.rule = b.rule AND a.vals = b.vals AND (a.t, a.tie) < (b.t, b.tie)
+                         ORDER BY a.t DESC, a.tie DESC LIMIT 1) before ON b.t <= before.t + oracle.us(b."window")
+         ORDER BY b.ep, b.rule, b.vals
+    )
+    UPDATE oracle.fate f SET parent = j.parent, because = 'label' FROM joined j WHERE f.ep = j.ep;
+    UPDATE oracle.fate f SET origin = t.top
+      FROM (SELECT ep, oracle.top(origin) AS top FROM oracle.fate WHERE origin IS NOT NULL) t
+     WHERE t.ep = f.ep AND f.origin <> t.top;
+$$;
+
+-- 8. People ---------------------------------------------------------------------
 
 CREATE FUNCTION oracle.obey() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -509,6 +537,7 @@ BEGIN
     PERFORM oracle.find_candidates();
     PERFORM oracle.choose_parents();
     PERFORM oracle.name_suspects();
+    PERFORM oracle.group_by_labels();
     PERFORM oracle.obey();
     RETURN QUERY
     WITH face AS (SELECT m.ep, min(m.alert_id) AS a FROM oracle.member m GROUP BY 1)

@@ -22,6 +22,7 @@ RETURN a[oracle.pick(1, cardinality(a))];
 CREATE FUNCTION oracle.reset() RETURNS void LANGUAGE sql AS $$
     DELETE FROM tracer.alert; DELETE FROM tracer.lineage; DELETE FROM tracer.asset; DELETE FROM tracer.asset_alias; DELETE FROM tracer.alias_rule;
     DELETE FROM tracer.change; DELETE FROM tracer.source; DELETE FROM tracer.setting_override; DELETE FROM tracer.decision;
+    DELETE FROM tracer.group_rule;
 $$;
 CREATE FUNCTION oracle.forget() RETURNS void LANGUAGE sql AS $$
     TRUNCATE tracer.alert_key, tracer.episode, tracer.placement, tracer.incident, tracer.evidence_row,
@@ -35,7 +36,7 @@ CREATE UNLOGGED TABLE oracle.made_check (n int PRIMARY KEY, source text, asset t
 CREATE FUNCTION oracle.emit(c oracle.made_check, at timestamptz, st text, run text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    n     int := 1 + (SELECT count(*) FROM tracer.alert);
+    n     int := 1 + coalesce((SELECT max(url::int) FROM tracer.alert), 0);
     src   text := c.source;
     a     text := c.asset;
     sev   text := c.severity;
@@ -291,6 +292,98 @@ BEGIN
 END
 $$;
 
+/*
+ * Makes the scenario at hand worse, as a function of its seed: more cycles and
+ * runners, several failing consumers of something silent, the same check on and
+ * off, one moment for many alerts, label rules, and people who contradict each
+ * other.
+ */
+CREATE FUNCTION oracle.worsen(seed int) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    names  text[];
+    na     int;
+    i      bigint;
+    x      record;
+    c      oracle.made_check;
+    at     timestamptz;
+    first  timestamptz;
+    spans  constant interval[] := ARRAY['1 minute', '30 minutes', '6 hours', '3 days'];
+BEGIN
+    PERFORM setseed(((seed::bigint * 104729) % 1000003) / 1000003.0);
+    SELECT array_agg(name ORDER BY asset_id), count(*) INTO names, na FROM tracer.asset;
+
+    FOR k IN 1 .. oracle.pick(0, 5) LOOP
+        INSERT INTO tracer.lineage (upstream, downstream, kind, source, lag)
+        SELECT u.asset_id, d.asset_id, oracle.one_of('data', 'data', 'data', 'runs'), 'worse',
+               CASE WHEN oracle.chance(0.2) THEN oracle.one_of('1 hour', '2 days')::interval END
+          FROM (SELECT asset_id FROM tracer.asset ORDER BY random(), asset_id LIMIT 1) u,
+               (SELECT asset_id FROM tracer.asset ORDER BY random(), asset_id LIMIT 1) d
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+
+    SELECT min(coalesce(fired_at, received_at)) INTO first FROM tracer.alert;
+    first := coalesce(first, '2024-03-08 00:00:00+00');
+    -- Consumers of one asset fail about together; it, or its cycle, is heard of or not.
+    FOR k IN 1 .. oracle.pick(0, 3) LOOP
+        SELECT upstream INTO i FROM tracer.lineage GROUP BY 1 ORDER BY count(*) * random() DESC, 1 LIMIT 1;
+        CONTINUE WHEN i IS NULL;
+        at := first + interval '1 hour' * oracle.pick(-30, 60);
+        IF oracle.chance(0.6) THEN
+            DELETE FROM tracer.alert a USING tracer.asset s WHERE s.asset_id = i AND oracle.canonical(a.asset) = s.name;
+        END IF;
+        FOR x IN SELECT d.name FROM tracer.lineage l JOIN tracer.asset d ON d.asset_id = l.downstream WHERE l.upstream = i ORDER BY 1 LIMIT 8 LOOP
+            CONTINUE WHEN oracle.chance(0.2);
+            c := ROW(0, oracle.one_of('dbt', 'Air', NULL), x.name, NULL, 'starved', oracle.one_of('warning', 'error', 'error'));
+            PERFORM oracle.emit(c, at + interval '5 minutes' * oracle.pick(0, 12), 'firing', NULL);
+        END LOOP;
+        IF oracle.chance(0.5) THEN
+            INSERT INTO tracer.change (asset, title, changed_at)
+            SELECT name, 'deploy', at - interval '1 hour' * oracle.pick(-1, 26) FROM tracer.asset WHERE asset_id = i;
+        END IF;
+    END LOOP;
+
+    -- One moment for what was apart; another severity; the same again a little later.
+    FOR x IN SELECT alert_id, n FROM (SELECT alert_id, row_number() OVER (ORDER BY alert_id) AS n FROM tracer.alert) a LOOP
+        IF oracle.chance(0.1) THEN
+            UPDATE tracer.alert SET fired_at = (SELECT coalesce(b.fired_at, b.received_at) FROM tracer.alert b ORDER BY random(), b.alert_id LIMIT 1)
+             WHERE alert_id = x.alert_id;
+        END IF;
+        IF oracle.chance(0.1) THEN
+            UPDATE tracer.alert SET severity = oracle.one_of('info', 'warning', 'critical')::tracer.severity WHERE alert_id = x.alert_id;
+        END IF;
+        IF oracle.chance(0.15) THEN
+            INSERT INTO tracer.alert (alert_id, asset, title, severity, status, source, dedup_key, fired_at, received_at, labels, url, run_id)
+            SELECT m.n * 1024, asset, title, severity, oracle.one_of('firing', 'resolved')::tracer.status, source, dedup_key,
+                   coalesce(fired_at, received_at) + oracle.one_of('0', '1 hour', '7 hours', '1 day', '3 days', tracer.get('quiet_after'))::interval,
+                   received_at, labels, m.n::text, run_id
+              FROM tracer.alert, (SELECT 1 + max(url::int) AS n FROM tracer.alert) m
+             WHERE alert_id = x.alert_id;
+        END IF;
+    END LOOP;
+    -- A person's resolve keeps its label; the rest may get some.
+    IF oracle.chance(0.5) THEN
+        UPDATE tracer.alert SET labels = jsonb_strip_nulls(jsonb_build_object(
+                   'cluster', oracle.one_of('c1', 'c1', 'C2', '', NULL), 'zone', oracle.one_of('a', 'b', NULL)))
+         WHERE labels IS NULL AND oracle.chance(0.7);
+        INSERT INTO tracer.group_rule (name, labels, source, "window")
+        SELECT 'rule' || n, CASE oracle.pick(0, 2) WHEN 0 THEN '{cluster}' WHEN 1 THEN '{zone,cluster}' ELSE '{zone}' END::text[],
+               oracle.one_of('dbt', 'sql', NULL, NULL), spans[oracle.pick(1, 4)]
+          FROM generate_series(1, oracle.pick(1, 2)) n;
+    END IF;
+
+    IF oracle.chance(0.5) THEN
+        FOR k IN 1 .. oracle.pick(1, 6) LOOP
+            INSERT INTO tracer.decision (kind, alert_id, other_id, root_asset, decided_by)
+            SELECT kind, a.alert_id, CASE kind WHEN 'join' THEN b.alert_id END,
+                   CASE WHEN kind = 'root' AND oracle.chance(0.2) THEN names[1] END, 'someone'
+              FROM oracle.one_of('join', 'join', 'part', 'root') AS kind,
+                   (SELECT alert_id FROM tracer.alert WHERE status IS DISTINCT FROM 'resolved' ORDER BY random(), alert_id LIMIT 1) a,
+                   (SELECT alert_id FROM tracer.alert WHERE status IS DISTINCT FROM 'resolved' ORDER BY random(), alert_id LIMIT 1) b;
+        END LOOP;
+    END IF;
+END
+$$;
+
 -- A scenario set aside, to be brought in again piece by piece -------------------
 
 CREATE UNLOGGED TABLE oracle.kept_alert (n int PRIMARY KEY, LIKE tracer.alert);
@@ -300,6 +393,9 @@ CREATE UNLOGGED TABLE oracle.kept_alias (n int PRIMARY KEY, alias text, asset te
 CREATE UNLOGGED TABLE oracle.kept_rule (n int PRIMARY KEY, LIKE tracer.alias_rule);
 CREATE UNLOGGED TABLE oracle.kept_source (n int PRIMARY KEY, LIKE tracer.source);
 CREATE UNLOGGED TABLE oracle.kept_setting (n int PRIMARY KEY, name text, value text);
+CREATE UNLOGGED TABLE oracle.kept_group (n int PRIMARY KEY, LIKE tracer.group_rule);
+-- Of alerts, the number in their url.
+CREATE UNLOGGED TABLE oracle.kept_decision (n int PRIMARY KEY, kind text, alert text, other text, root_asset text);
 CREATE UNLOGGED TABLE oracle.kept_asset (asset_id bigint PRIMARY KEY, name text);
 
 /* Moves the scenario aside; returns how many of each, in the order of the tables above. */
@@ -307,6 +403,7 @@ CREATE FUNCTION oracle.set_aside() RETURNS int[] LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM oracle.kept_alert; DELETE FROM oracle.kept_lineage; DELETE FROM oracle.kept_change; DELETE FROM oracle.kept_alias; DELETE FROM oracle.kept_rule;
     DELETE FROM oracle.kept_source; DELETE FROM oracle.kept_setting; DELETE FROM oracle.kept_asset;
+    DELETE FROM oracle.kept_group; DELETE FROM oracle.kept_decision;
     INSERT INTO oracle.kept_alert SELECT row_number() OVER (ORDER BY alert_id), * FROM tracer.alert;
     INSERT INTO oracle.kept_lineage SELECT row_number() OVER (ORDER BY upstream, downstream, kind, source), * FROM tracer.lineage;
     INSERT INTO oracle.kept_change SELECT row_number() OVER (ORDER BY change_id), * FROM tracer.change;
@@ -315,11 +412,16 @@ BEGIN
     INSERT INTO oracle.kept_source SELECT row_number() OVER (ORDER BY name), * FROM tracer.source;
     INSERT INTO oracle.kept_setting SELECT row_number() OVER (ORDER BY name), name, value FROM tracer.setting_override;
     INSERT INTO oracle.kept_asset SELECT asset_id, name FROM tracer.asset;
+    INSERT INTO oracle.kept_group SELECT row_number() OVER (ORDER BY name), * FROM tracer.group_rule;
+    INSERT INTO oracle.kept_decision
+    SELECT row_number() OVER (ORDER BY decision_id), kind, a.url, o.url, root_asset
+      FROM tracer.decision JOIN tracer.alert a USING (alert_id) LEFT JOIN tracer.alert o ON o.alert_id = other_id;
     PERFORM oracle.reset();
     RETURN ARRAY[(SELECT count(*) FROM oracle.kept_alert), (SELECT count(*) FROM oracle.kept_lineage),
                  (SELECT count(*) FROM oracle.kept_change), (SELECT count(*) FROM oracle.kept_alias),
                  (SELECT count(*) FROM oracle.kept_source), (SELECT count(*) FROM oracle.kept_setting),
-                 (SELECT count(*) FROM oracle.kept_rule)];
+                 (SELECT count(*) FROM oracle.kept_rule), (SELECT count(*) FROM oracle.kept_group),
+                 (SELECT count(*) FROM oracle.kept_decision)];
 END
 $$;
 
@@ -345,6 +447,15 @@ BEGIN
         INSERT INTO tracer.alias_rule SELECT name, pattern, template, position FROM oracle.kept_rule WHERE n = nr;
     ELSIF what = 'source' THEN
         INSERT INTO tracer.source (name, quiet_after) SELECT name, quiet_after FROM oracle.kept_source WHERE n = nr;
+    ELSIF what = 'group' THEN
+        INSERT INTO tracer.group_rule SELECT name, labels, source, "window" FROM oracle.kept_group WHERE n = nr;
+    ELSIF what = 'decision' THEN
+        -- As the functions that people call do it; its alerts must be there.
+        INSERT INTO tracer.decision (kind, alert_id, other_id, root_asset, decided_by)
+        SELECT kind, a.alert_id, o.alert_id, root_asset, 'someone'
+          FROM oracle.kept_decision k JOIN tracer.alert a ON a.url = k.alert LEFT JOIN tracer.alert o ON o.url = k.other WHERE n = nr;
+        PERFORM tracer.regroup(array_remove(ARRAY[a.alert_id, o.alert_id], NULL))
+          FROM oracle.kept_decision k JOIN tracer.alert a ON a.url = k.alert LEFT JOIN tracer.alert o ON o.url = k.other WHERE n = nr;
     ELSIF what = 'setting' THEN
         PERFORM tracer.set(name, value) FROM oracle.kept_setting WHERE n = nr;
     ELSIF what = 'assets' THEN
