@@ -95,6 +95,19 @@ COMMENT ON COLUMN tracer.placement.episode_id IS 'Its episode; NULL: a resolve t
 COMMENT ON COLUMN tracer.placement.fired_at IS 'Its event time, the time of arrival where none was sent.';
 COMMENT ON COLUMN tracer.placement.firing IS 'True for a firing, false for a resolve.';
 
+-- What makes every pass fail that takes it must not keep the others waiting.
+CREATE TABLE tracer.set_aside (
+    alert_id bigint PRIMARY KEY,
+    error    text NOT NULL,
+    since    timestamptz NOT NULL DEFAULT now(),
+    tried_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE tracer.set_aside IS 'Alerts that passes leave out: each made passes fail when it was taken alone, while others could be placed. Kept by the background worker, which tries them again after a minute, two, four ... and every hour; UPDATE tracer.set_aside SET tried_at = ''-infinity'' has it try at once.';
+COMMENT ON COLUMN tracer.set_aside.alert_id IS 'The alert (tracer.alert).';
+COMMENT ON COLUMN tracer.set_aside.error IS 'What the pass that took it failed with.';
+COMMENT ON COLUMN tracer.set_aside.since IS 'Since when it is left out.';
+COMMENT ON COLUMN tracer.set_aside.tried_at IS 'When it was last tried.';
+
 CREATE SEQUENCE tracer.incident_id AS bigint;
 COMMENT ON SEQUENCE tracer.incident_id IS 'Numbers of incidents, never reused.';
 CREATE TABLE tracer.incident (
@@ -120,6 +133,7 @@ CREATE TABLE tracer.incident (
     resolution      jsonb
 );
 CREATE INDEX incident_opened_at ON tracer.incident (opened_at);
+CREATE INDEX incident_suspect ON tracer.incident (suspect_id) WHERE suspect_id IS NOT NULL;
 CREATE INDEX incident_merged_into ON tracer.incident (merged_into) WHERE merged_into IS NOT NULL;
 COMMENT ON TABLE tracer.incident IS 'One row per number that an incident ever had. tracer.incidents is the view to read.';
 COMMENT ON COLUMN tracer.incident.incident_id IS 'Number; never reused.';

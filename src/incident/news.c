@@ -111,8 +111,7 @@ unplaced_row(void *context, HeapTuple tuple, TupleDesc desc)
 {
 	Pass	   *p = context;
 
-	column_int64(&p->unplaced, row_int64(tuple, desc, 1, 0));
-	column_int64(&p->unplaced_incidents, row_int64(tuple, desc, 2, 0));
+	take_out(p, row_int64(tuple, desc, 1, 0), row_int64(tuple, desc, 2, 0));
 	affect_incident(p, row_int64(tuple, desc, 2, 0));
 	column_int64(&p->moved_keys, row_int64(tuple, desc, 3, 0));
 }

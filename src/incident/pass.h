@@ -257,7 +257,7 @@ typedef struct Pass
 	int32		nghosts,
 				maxghosts;
 	Column		gone;			/* ids of stored episodes that are no more */
-	Column		unplaced;		/* alerts whose asset is another now, taken out */
+	Column		unplaced;		/* alerts to take by id, as those whose asset is another now */
 	Column		unplaced_incidents; /* where each of them was, 0 for nowhere */
 	Column		moved_keys;		/* the keys that lost them */
 	Column		renamed_keys;	/* keys whose asset came or went */
@@ -305,6 +305,7 @@ extern int32 pass_find_alert(Pass *p, int64 id);
 
 /* ---- take.c ---------------------------------------------------------------- */
 extern int64 take_alerts(Pass *p, int64 max_alerts);
+extern void take_out(Pass *p, int64 alert, int64 incident);
 extern void take_history(Pass *p, int64 since, int64 until);
 extern void touch_keys_since(Pass *p, int64 from);
 extern void touch_keys(Pass *p, const Column *key_ids);

@@ -123,6 +123,10 @@ DECLARE
     problems text[] := '{}';
     message  text;
 BEGIN
+    -- A database that was restored or copied pages nobody.
+    IF NOT tracer.armed() THEN
+        RETURN;
+    END IF;
     -- Nothing leaves that what is committed by now would not say.
     PERFORM tracer.plan_notifications(at);
     -- Almost always there is nothing to send.
@@ -225,7 +229,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION tracer.claim_notifications(int, interval, timestamptz) IS 'Hands at most max messages that are due to the sender, complete and with secrets, rendered from what is committed now; they are its own for the length of the lease. One row a message; for SMTP url is smtp://host:port, body the whole message, and options say from, to, username, password and starttls. A message that cannot be rendered becomes a dead letter and stops no other. Report with tracer.record_deliveries().';
+COMMENT ON FUNCTION tracer.claim_notifications(int, interval, timestamptz) IS 'Hands at most max messages that are due to the sender, complete and with secrets, rendered from what is committed now; they are its own for the length of the lease. None until tracer.arm() in a database that was restored or copied. One row a message; for SMTP url is smtp://host:port, body the whole message, and options say from, to, username, password and starttls. A message that cannot be rendered becomes a dead letter and stops no other. Report with tracer.record_deliveries().';
 
 CREATE FUNCTION tracer.told_now(channel text, t tracer.thread, event text, events text[], said jsonb) RETURNS text[]
 LANGUAGE plpgsql STABLE

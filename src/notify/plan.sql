@@ -70,6 +70,7 @@ BEGIN
     -- Almost always there is nothing to do.
     IF NOT EXISTS (SELECT FROM tracer.notify_news)
        AND NOT EXISTS (SELECT FROM tracer.notify_timer t WHERE t.next_at <= at)
+       OR NOT tracer.armed()
     THEN
         RETURN 0;
     END IF;
@@ -182,7 +183,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF EXISTS (SELECT FROM tracer.notify_news) THEN
+    IF NOT tracer.armed() THEN
+        RETURN NULL;
+    ELSIF EXISTS (SELECT FROM tracer.notify_news) THEN
         RETURN '-infinity';
     END IF;
     RETURN least((SELECT min(t.next_at) FROM tracer.notify_timer t),
@@ -197,4 +200,4 @@ BEGIN
                                         ORDER BY n.due_at LIMIT 1) AS q));
 END
 $$;
-COMMENT ON FUNCTION tracer.next_notification_at() IS 'When tracer.plan_notifications() or tracer.claim_notifications() next have something to do: a time in the past means now, NULL never, unless something changes.';
+COMMENT ON FUNCTION tracer.next_notification_at() IS 'When tracer.plan_notifications() or tracer.claim_notifications() next have something to do: a time in the past means now, NULL never, unless something changes (as by tracer.arm(), where the database is disarmed).';
