@@ -242,6 +242,8 @@ correlate(int64 max_alerts, bool wait, Datum regroup, int64 again, const char *f
 	if (!load_state(p))
 		adopt_foreign_rows();
 	news = look_for_news(p, &seen_now);
+	if (news.few && !p->settings_changed && !regroup)
+		query_few();
 	/* not before the snapshot: it must hold every edge that counts as seen */
 	if (news.lineage)
 		lineage_graph_recheck();

@@ -7,6 +7,9 @@
  * be recomputed at any time; the numbers of incidents are history and cannot.
  */
 
+-- Rows of keys, episodes and incidents change with every repeat: pages have room
+-- for the next version beside the last, so that indexes need not hear of it.
+
 -- A check in one tool on one asset: what its alerts have in common.
 CREATE SEQUENCE tracer.key_id AS bigint;
 COMMENT ON SEQUENCE tracer.key_id IS 'Ids of tracer.alert_key.';
@@ -17,7 +20,7 @@ CREATE TABLE tracer.alert_key (
     asset         text,
     asset_id      bigint,
     last_event_at timestamptz NOT NULL
-);
+) WITH (fillfactor = 70);
 -- Hashed, as an index row has a limit and what tools send has none: a stack
 -- trace in a title must not stop every pass. One pass at a time, which looks
 -- before it inserts, keeps (source, dedup_key, asset) unique.
@@ -54,7 +57,7 @@ CREATE TABLE tracer.episode (
     alert_count     bigint NOT NULL,
     first_alert_id  bigint NOT NULL,
     run_ids         text[]
-);
+) WITH (fillfactor = 70);
 CREATE INDEX episode_key ON tracer.episode (key_id, started_at);
 CREATE INDEX episode_incident ON tracer.episode (incident_id);
 CREATE INDEX episode_started_at ON tracer.episode (started_at);
@@ -131,7 +134,7 @@ CREATE TABLE tracer.incident (
     acknowledged_by text,
     reopened_at     timestamptz,
     resolution      jsonb
-);
+) WITH (fillfactor = 70);
 CREATE INDEX incident_opened_at ON tracer.incident (opened_at);
 CREATE INDEX incident_suspect ON tracer.incident (suspect_id) WHERE suspect_id IS NOT NULL;
 CREATE INDEX incident_merged_into ON tracer.incident (merged_into) WHERE merged_into IS NOT NULL;

@@ -37,7 +37,8 @@ typedef struct Statement
 {
 	const char *sql;
 	SPIPlanPtr	plan;
-	Oid			extension;		/* the installation it was prepared for */
+	SPIPlanPtr	plan_few;		/* for a small pass */
+	Oid			extension;		/* the installation they were prepared for */
 } Statement;
 
 /* One column of many rows, as an array parameter. */
@@ -51,6 +52,7 @@ typedef struct Column
 } Column;
 
 extern void query_begin(void);
+extern void query_few(void);
 extern uint64 query(Statement *st, int nargs, const Oid *types, const Datum *values,
 					const char *nulls);
 extern void query_each(Statement *st, int nargs, const Oid *types, const Datum *values,
@@ -343,6 +345,7 @@ typedef struct News
 	bool		lineage;
 	bool		lineage_all;	/* too many edges to list */
 	bool		changes;
+	bool		few;			/* nothing but a few alerts */
 } News;
 
 extern void adopt_foreign_rows(void);
