@@ -267,28 +267,30 @@ $$;
 COMMENT ON FUNCTION tracer.tokens_left(double precision, timestamptz, int, timestamptz) IS 'How many messages a channel''s rate limit (a minute) allows at a moment. Not for users.';
 
 CREATE FUNCTION tracer.spend_tokens(claimed bigint[], at timestamptz, lease interval) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-WITH spent AS (
-    SELECT n.channel, count(*) AS messages, coalesce(c.rate_limit, k.rate_limit) AS rate
-      FROM tracer.notification n
-      JOIN tracer.channel c ON c.name = n.channel
-      JOIN tracer.channel_kinds k ON k.name = c.kind
-     WHERE n.notification_id = ANY (claimed)
-     GROUP BY n.channel, c.rate_limit, k.rate_limit
-)
-INSERT INTO tracer.channel_state AS s (channel, tokens, tokens_at)
-SELECT p.channel, tracer.tokens_left(NULL, NULL, p.rate, at) - p.messages, at
-  FROM spent p
- WHERE p.rate IS NOT NULL
-    OR EXISTS (SELECT FROM tracer.channel_state o WHERE o.channel = p.channel AND o.failures >= 5)
-ON CONFLICT (channel) DO UPDATE
-   SET tokens = tracer.tokens_left(s.tokens, s.tokens_at, (SELECT p.rate FROM spent p WHERE p.channel = s.channel), at)
-                - (SELECT p.messages FROM spent p WHERE p.channel = s.channel),
-       tokens_at = at,
-       -- one message tries a channel that failed; the next waits for its answer
-       resume_at = CASE WHEN s.failures >= 5 THEN at + lease ELSE s.resume_at END
+BEGIN
+    WITH spent AS (
+        SELECT n.channel, count(*) AS messages, coalesce(c.rate_limit, k.rate_limit) AS rate
+          FROM tracer.notification n
+          JOIN tracer.channel c ON c.name = n.channel
+          JOIN tracer.channel_kinds k ON k.name = c.kind
+         WHERE n.notification_id = ANY (claimed)
+         GROUP BY n.channel, c.rate_limit, k.rate_limit
+    )
+    INSERT INTO tracer.channel_state AS s (channel, tokens, tokens_at)
+    SELECT p.channel, tracer.tokens_left(NULL, NULL, p.rate, at) - p.messages, at
+      FROM spent p
+     WHERE p.rate IS NOT NULL
+        OR EXISTS (SELECT FROM tracer.channel_state o WHERE o.channel = p.channel AND o.failures >= 5)
+    ON CONFLICT (channel) DO UPDATE
+       SET tokens = tracer.tokens_left(s.tokens, s.tokens_at, (SELECT p.rate FROM spent p WHERE p.channel = s.channel), at)
+                    - (SELECT p.messages FROM spent p WHERE p.channel = s.channel),
+           tokens_at = at,
+           -- one message tries a channel that failed; the next waits for its answer
+           resume_at = CASE WHEN s.failures >= 5 THEN at + lease ELSE s.resume_at END;
+END
 $$;
 COMMENT ON FUNCTION tracer.spend_tokens(bigint[], timestamptz, interval) IS 'Counts what was handed out against the channels'' rate limits. Not for users.';
 

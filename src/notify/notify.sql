@@ -53,7 +53,6 @@ COMMENT ON COLUMN tracer.channel_kind.owner IS 'Role that the function runs as; 
 CREATE FUNCTION tracer.channel_kind_defaults()
 RETURNS TABLE (name text, edits boolean, brief boolean, rate_limit int)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
 AS $$
 VALUES ('email', false, true, 60),
        ('pagerduty', false, false, 120),
