@@ -17,8 +17,22 @@ my $node = new_node('main', "shared_preload_libraries = 'tracer'", 'max_worker_p
 new_database($node, 'live');
 sub sql { my ($query) = @_; return $node->safe_psql('live', $query); }
 
-# Messages under a path.
-sub messages { my ($path) = @_; return grep { $_->{path} eq $path } server_log('receiver'); }
+# The messages that each channel got: key, incident, whether it tells of symptoms.
+# Read as text, as there are many.
+sub messages
+{
+	my %got = (warm => [], pages => [], chat => []);
+	open(my $log, '<', "$PostgreSQL::Test::Utils::tmp_check/receiver.log") or die $!;
+	while (<$log>)
+	{
+		my ($channel) = m{"path": ?"/(\w+)\?full"} or next;
+		my ($key) = /"key": ?"([^"]+)"/;
+		my ($incident) = /\\"incident\\": ?(\d+)/;
+		push @{ $got{$channel} }, [ $key, $incident, scalar(/tracer\.incident\.symptoms/) ];
+	}
+	close $log;
+	return \%got;
+}
 
 # What is its own, without the pages of shared buffers that it has touched.
 sub rss
@@ -53,16 +67,17 @@ ok(all_sent('pages', $n), "$n incidents are announced");
 ok(all_sent('chat', $n / 10), 'and their symptoms');
 is(sql("SELECT count(*) FROM tracer.incidents WHERE title = 'empty' AND asset_count = CASE WHEN right(root_asset, 1) = '0' THEN 2 ELSE 1 END"), $n, 'in as many incidents');
 
+my $got = messages();
 my (%incident, %key);
-foreach my $m (messages('/pages?full'))
+foreach (@{ $got->{pages} })
 {
-	$key{ $m->{key} }++;
-	$incident{$1}++ if $m->{body} =~ /"incident":\s*(\d+)/;
+	$key{ $_->[0] }++;
+	$incident{ $_->[1] }++;
 }
 is(scalar(keys %incident), $n, 'each was announced');
 is(scalar(grep { $_ > 1 } values %incident), 0, 'once');
 is(scalar(keys %key), $n, 'under a key of its own');
-is(scalar(messages('/chat?full')), $n / 10, 'owners of symptoms are told once');
+is(scalar(@{ $got->{chat} }), $n / 10, 'owners of symptoms are told once');
 cmp_ok(rss() - $before, '<', 4096, 'the sender\'s memory is flat');
 
 # More symptoms of some, one after the other: one message, when its time has come.
@@ -74,9 +89,12 @@ foreach my $j (1 .. 3)
 	wait_placed($node, 'live');
 }
 ok($node->poll_query_until('live', 'SELECT count(*) = 0 FROM tracer.notify_news'), 'all is planned');
-is(scalar(messages('/pages?full')), $n, 'updates wait for group_interval');
-sql("SELECT tracer.set('group_interval', '0')");
+is(sql("SELECT count(*) FROM tracer.notification WHERE channel = 'pages'"), $n, 'updates wait for group_interval');
+# as if it had passed
+sql("UPDATE tracer.thread SET said_at = said_at - interval '10 minutes';
+	UPDATE tracer.notify_timer SET next_at = next_at - interval '10 minutes';
+	INSERT INTO tracer.alert (title, severity) VALUES ('wakes the worker', 'info')");
 ok(all_sent('pages', $n + $some), 'and are sent');
-is(scalar(grep { $_->{body} =~ /tracer\.incident\.symptoms/ } messages('/pages?full')), $some, 'as one for each incident');
+is(scalar(grep { $_->[2] } @{ messages()->{pages} }), $some, 'as one for each incident');
 $node->stop;
 done_testing();
