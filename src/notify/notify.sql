@@ -250,7 +250,7 @@ COMMENT ON COLUMN tracer.thread.reason IS 'Which rule chose the channel, in word
 COMMENT ON COLUMN tracer.thread.shadow IS 'Begun in shadow mode: it stays so, nothing of it leaves.';
 COMMENT ON COLUMN tracer.thread.opened_at IS 'When its first message was written.';
 COMMENT ON COLUMN tracer.thread.paged_at IS 'When its last page was written; NULL: never.';
-COMMENT ON COLUMN tracer.thread.said IS 'What was so when it was last told; NULL: nothing arrived yet.';
+COMMENT ON COLUMN tracer.thread.said IS 'What was so when it was last told, be it by a message that is a dead letter; NULL: nothing arrived yet.';
 COMMENT ON COLUMN tracer.thread.said_at IS 'When it was last told; NULL: nothing arrived yet.';
 COMMENT ON COLUMN tracer.thread.seq IS 'Messages written so far.';
 COMMENT ON COLUMN tracer.thread.ref IS 'What the other side answered and later messages need: Slack''s channel and ts.';
