@@ -148,8 +148,9 @@ sub up
 {
 	foreach (1 .. 300)
 	{
-		my ($rc, $out) = $node->psql('live', 'SELECT NOT pg_is_in_recovery()');
-		return if $rc == 0 && $out eq 't';
+		# psql may be gone before it has read what it is to ask
+		my ($rc, $out) = eval { $node->psql('live', 'SELECT NOT pg_is_in_recovery()') };
+		return if defined $rc && $rc == 0 && $out eq 't';
 		usleep(100_000);
 	}
 	BAIL_OUT('the server does not come back');
