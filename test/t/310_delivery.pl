@@ -193,6 +193,12 @@ foreach my $round (1 .. $kills)
 	else
 	{
 		$sender_kills++ if kill('KILL', $victim);
+		# the postmaster must have seen it before the server can be up again
+		foreach (1 .. 500)
+		{
+			last unless kill(0, $victim);
+			usleep(10_000);
+		}
 	}
 	up();
 }
