@@ -23,6 +23,7 @@ WITH key AS (
      SELECT count(*) AS n, min(a.received_at) AS since
        FROM tracer.alert a
       WHERE NOT EXISTS (SELECT FROM tracer.placement p WHERE p.alert_id = a.alert_id)
+        AND NOT EXISTS (SELECT FROM tracer.set_aside q WHERE q.alert_id = a.alert_id)
 ), worker AS (
      SELECT w.state, w.last_pass_at, w.last_error FROM tracer.workers w WHERE w.database = current_database() AND w.kind = 'correlator'
 ), state AS (
@@ -52,6 +53,10 @@ WITH key AS (
             'Run SELECT tracer.correlate(), and find out why nothing calls it.'
        FROM waiting w
       WHERE w.n > 0 AND w.since < now() - interval '5 minutes' AND EXISTS (SELECT FROM state)
+     UNION ALL
+     SELECT 'error', 'correlation', 'alert ' || q.alert_id, format('it cannot be placed and was set aside: %s', q.error),
+            'Remove what stands in the way, then UPDATE tracer.set_aside SET tried_at = ''-infinity''; it is tried again now and then by itself.'
+       FROM tracer.set_aside q
      UNION ALL
      SELECT 'error', 'worker', NULL, 'there are channels, but tracer is not in shared_preload_libraries, so nothing is sent',
             'Add it in postgresql.conf and restart.'
@@ -159,6 +164,44 @@ WITH key AS (
        FROM tracer.team m
       WHERE coalesce(cardinality(m.page), 0) = 0 AND coalesce(cardinality(m.inform), 0) = 0
         AND EXISTS (SELECT FROM tracer.asset t WHERE t.owner = m.name)
+     UNION ALL
+     SELECT 'error', 'channels', o.name, o.obstacle,
+            format('Mend it, then SELECT tracer.test_channel(%s); until then its messages become dead letters.', tracer.sql_string(o.name))
+       FROM (SELECT c.name, tracer.channel_obstacle(c.name) AS obstacle FROM tracer.channel c) AS o
+      WHERE o.obstacle IS NOT NULL
+     UNION ALL
+     SELECT 'error', 'channels', c.name,
+            format('its last attempts failed, so that it is only tried now and then; %s waiting; lately: %s', tracer.counted(c.waiting, 'message'), c.error),
+            format('See tracer.delivery_attempt; when it is mended, SELECT tracer.test_channel(%s).', tracer.sql_string(c.name))
+       FROM tracer.channels c
+      WHERE c.state = 'failing'
+     UNION ALL
+     SELECT 'warning', 'channels', c.name, 'no message has ever arrived through it',
+            format('SELECT tracer.test_channel(%s).', tracer.sql_string(c.name))
+       FROM tracer.channels c
+      WHERE c.succeeded_at IS NULL AND c.state <> 'failing' AND tracer.get('mode') = 'live'
+     UNION ALL
+     SELECT 'warning', 'channels', u.channel, format('%s names this channel, which does not exist', u.who),
+            'INSERT INTO tracer.channel, or correct the name.'
+       FROM (SELECT 'team ' || m.name, x.channel FROM tracer.team m CROSS JOIN LATERAL unnest(m.page || m.inform) AS x (channel)
+             UNION
+             SELECT 'the rule at position ' || r.position, x.channel FROM tracer.route r CROSS JOIN LATERAL unnest(r.channels) AS x (channel)
+             UNION
+             SELECT 'the setting fallback_channel', o.value FROM tracer.setting_override o WHERE o.name = 'fallback_channel' AND o.value IS NOT NULL) AS u (who, channel)
+      WHERE NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = u.channel)
+     UNION ALL
+     SELECT 'warning', 'channels', 'the rule at position ' || r.position,
+            format('it leaves the channels to the team, %s no team with any, and there is no fallback_channel: nobody would hear', u.words),
+            'Name channels in the rule, give those teams some, or SELECT tracer.set(''fallback_channel'', ''<channel>'').'
+       FROM tracer.route r
+      CROSS JOIN (SELECT count(*) AS n, CASE count(*) WHEN 1 THEN '1 asset has' ELSE count(*) || ' assets have' END AS words
+                    FROM tracer.asset t
+                    LEFT JOIN tracer.team m ON m.name = t.owner
+                   WHERE NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = ANY (m.page || m.inform))) AS u
+      WHERE u.n > 0
+        AND r.mode IS DISTINCT FROM 'mute'
+        AND NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = ANY (r.channels))
+        AND NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = tracer.get('fallback_channel'))
      UNION ALL
      SELECT 'warning', 'deadlines', t.name, format('cannot read its deadline "%s"', t.due),
             'Write it as wall-clock time and zone, such as 08:00 Europe/London.'

@@ -215,10 +215,11 @@ run_pass(Pass *p, const News *news)
 
 /*
  * Takes at most max_alerts and places them. regroup names alerts whose incidents
- * are grouped anew whatever is new, or is NULL.
+ * are grouped anew whatever is new, or is NULL; again is an alert to take beside
+ * what is new, or 0.
  */
 static int64
-correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
+correlate(int64 max_alerts, bool wait, Datum regroup, int64 again, const char *function)
 {
 	Pass	   *p;
 	News		news;
@@ -241,6 +242,8 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 	if (!load_state(p))
 		adopt_foreign_rows();
 	news = look_for_news(p, &seen_now);
+	if (news.few && !p->settings_changed && !regroup)
+		query_few();
 	/* not before the snapshot: it must hold every edge that counts as seen */
 	if (news.lineage)
 		lineage_graph_recheck();
@@ -250,6 +253,8 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 	if (p->settings_changed && p->pass_number > 0)
 		touch_keys_since(p, young_from(p));
 	touch_keys(p, &p->moved_keys);
+	if (again != 0)
+		take_out(p, again, 0);
 
 	taken = take_alerts(p, max_alerts);
 	if (regroup)
@@ -296,7 +301,65 @@ correlate(int64 max_alerts, bool wait, Datum regroup, const char *function)
 int64
 correlate_now(int64 max_alerts)
 {
-	return correlate(max_alerts, true, (Datum) 0, "tracer.correlate()");
+	return correlate(max_alerts, true, (Datum) 0, 0, "tracer.correlate()");
+}
+
+bool
+correlate_past(int64 alert, const char *error)
+{
+	static Statement aside = {
+		"INSERT INTO tracer.set_aside (alert_id, error) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+	};
+	static Statement not_aside = {"DELETE FROM tracer.set_aside WHERE alert_id = $1"};
+	Oid			types[] = {INT8OID, TEXTOID};
+	Datum		values[] = {Int64GetDatum(alert), CStringGetTextDatum(error)};
+	bool		proven;
+
+	query_begin();
+	query(&aside, 2, types, values, NULL);
+	SPI_finish();
+	proven = correlate_now(1) > 0;
+	if (!proven)
+	{
+		query_begin();
+		query(&not_aside, 1, types, values, NULL);
+		SPI_finish();
+	}
+	return proven;
+}
+
+int64
+correlate_due(void)
+{
+	static Statement st = {
+		"UPDATE tracer.set_aside SET tried_at = now() "
+		" WHERE alert_id = (SELECT alert_id FROM tracer.set_aside "
+		"                    WHERE tried_at < now() - CASE WHEN isfinite(tried_at) "
+		"                          THEN least(greatest(tried_at - since, interval '1 minute'), interval '1 hour') "
+		"                          ELSE interval '0' END "
+		"                    ORDER BY tried_at LIMIT 1) "
+		"RETURNING alert_id"
+	};
+	int64		alert = 0;
+
+	query_begin();
+	if (query(&st, 0, NULL, NULL, NULL) > 0)
+		alert = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, 0);
+	SPI_finish();
+	return alert;
+}
+
+void
+correlate_again(int64 alert)
+{
+	static Statement st = {"DELETE FROM tracer.set_aside WHERE alert_id = $1"};
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(alert)};
+
+	query_begin();
+	query(&st, 1, types, values, NULL);
+	SPI_finish();
+	correlate(1, true, (Datum) 0, alert, "tracer.correlate()");
 }
 
 Datum
@@ -309,7 +372,7 @@ tracer_correlate(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_alerts must be at least 1, not %lld", (long long) max_alerts),
 				 errhint("Leave it out, or give NULL, to take every alert that waits.")));
-	PG_RETURN_INT64(correlate(max_alerts, false, (Datum) 0, "tracer.correlate()"));
+	PG_RETURN_INT64(correlate(max_alerts, false, (Datum) 0, 0, "tracer.correlate()"));
 }
 
 Datum
@@ -320,7 +383,7 @@ tracer_regroup(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("alert_ids must not be NULL"),
 				 errhint("Give the ids of alerts in the incidents to group anew.")));
-	correlate(PG_INT64_MAX, true, PG_GETARG_DATUM(0), "tracer.regroup()");
+	correlate(PG_INT64_MAX, true, PG_GETARG_DATUM(0), 0, "tracer.regroup()");
 	PG_RETURN_VOID();
 }
 

@@ -7,6 +7,9 @@
  * be recomputed at any time; the numbers of incidents are history and cannot.
  */
 
+-- Rows of keys, episodes and incidents change with every repeat: pages have room
+-- for the next version beside the last, so that indexes need not hear of it.
+
 -- A check in one tool on one asset: what its alerts have in common.
 CREATE SEQUENCE tracer.key_id AS bigint;
 COMMENT ON SEQUENCE tracer.key_id IS 'Ids of tracer.alert_key.';
@@ -17,7 +20,7 @@ CREATE TABLE tracer.alert_key (
     asset         text,
     asset_id      bigint,
     last_event_at timestamptz NOT NULL
-);
+) WITH (fillfactor = 70);
 -- Hashed, as an index row has a limit and what tools send has none: a stack
 -- trace in a title must not stop every pass. One pass at a time, which looks
 -- before it inserts, keeps (source, dedup_key, asset) unique.
@@ -54,7 +57,7 @@ CREATE TABLE tracer.episode (
     alert_count     bigint NOT NULL,
     first_alert_id  bigint NOT NULL,
     run_ids         text[]
-);
+) WITH (fillfactor = 70);
 CREATE INDEX episode_key ON tracer.episode (key_id, started_at);
 CREATE INDEX episode_incident ON tracer.episode (incident_id);
 CREATE INDEX episode_started_at ON tracer.episode (started_at);
@@ -95,6 +98,19 @@ COMMENT ON COLUMN tracer.placement.episode_id IS 'Its episode; NULL: a resolve t
 COMMENT ON COLUMN tracer.placement.fired_at IS 'Its event time, the time of arrival where none was sent.';
 COMMENT ON COLUMN tracer.placement.firing IS 'True for a firing, false for a resolve.';
 
+-- What makes every pass fail that takes it must not keep the others waiting.
+CREATE TABLE tracer.set_aside (
+    alert_id bigint PRIMARY KEY,
+    error    text NOT NULL,
+    since    timestamptz NOT NULL DEFAULT now(),
+    tried_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE tracer.set_aside IS 'Alerts that passes leave out: each made passes fail when it was taken alone, while others could be placed. Kept by the background worker, which tries them again after a minute, two, four ... and every hour; UPDATE tracer.set_aside SET tried_at = ''-infinity'' has it try at once.';
+COMMENT ON COLUMN tracer.set_aside.alert_id IS 'The alert (tracer.alert).';
+COMMENT ON COLUMN tracer.set_aside.error IS 'What the pass that took it failed with.';
+COMMENT ON COLUMN tracer.set_aside.since IS 'Since when it is left out.';
+COMMENT ON COLUMN tracer.set_aside.tried_at IS 'When it was last tried.';
+
 CREATE SEQUENCE tracer.incident_id AS bigint;
 COMMENT ON SEQUENCE tracer.incident_id IS 'Numbers of incidents, never reused.';
 CREATE TABLE tracer.incident (
@@ -118,8 +134,9 @@ CREATE TABLE tracer.incident (
     acknowledged_by text,
     reopened_at     timestamptz,
     resolution      jsonb
-);
+) WITH (fillfactor = 70);
 CREATE INDEX incident_opened_at ON tracer.incident (opened_at);
+CREATE INDEX incident_suspect ON tracer.incident (suspect_id) WHERE suspect_id IS NOT NULL;
 CREATE INDEX incident_merged_into ON tracer.incident (merged_into) WHERE merged_into IS NOT NULL;
 COMMENT ON TABLE tracer.incident IS 'One row per number that an incident ever had. tracer.incidents is the view to read.';
 COMMENT ON COLUMN tracer.incident.incident_id IS 'Number; never reused.';

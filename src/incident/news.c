@@ -65,7 +65,9 @@ look_for_news(Pass *p, char **seen_now)
 		"  EXISTS (SELECT 1 FROM tracer.lineage_log WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
 		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot) AND upstream IS NULL), "
 		"  EXISTS (SELECT 1 FROM tracer.change WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
-		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot))"
+		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)), "
+		"  (SELECT count(*) FROM (SELECT 1 FROM tracer.alert WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
+		"                          ORDER BY xid LIMIT 100) a)"
 	};
 	static Statement now = {"SELECT " SEEN_NOW};
 	Oid			types[] = {TEXTOID};
@@ -92,6 +94,7 @@ look_for_news(Pass *p, char **seen_now)
 		news.lineage = row_bool(row, desc, 3);
 		news.lineage_all = row_bool(row, desc, 4);
 		news.changes = row_bool(row, desc, 5);
+		news.few = !news.names && !news.lineage && !news.changes && row_int64(row, desc, 6, 0) < 100;
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return news;
@@ -111,8 +114,7 @@ unplaced_row(void *context, HeapTuple tuple, TupleDesc desc)
 {
 	Pass	   *p = context;
 
-	column_int64(&p->unplaced, row_int64(tuple, desc, 1, 0));
-	column_int64(&p->unplaced_incidents, row_int64(tuple, desc, 2, 0));
+	take_out(p, row_int64(tuple, desc, 1, 0), row_int64(tuple, desc, 2, 0));
 	affect_incident(p, row_int64(tuple, desc, 2, 0));
 	column_int64(&p->moved_keys, row_int64(tuple, desc, 3, 0));
 }

@@ -38,7 +38,8 @@ typedef struct Statement
 {
 	const char *sql;
 	SPIPlanPtr	plan;
-	Oid			extension;		/* the installation it was prepared for */
+	SPIPlanPtr	plan_few;		/* for a small pass */
+	Oid			extension;		/* the installation they were prepared for */
 } Statement;
 
 /* One column of many rows, as an array parameter. */
@@ -52,6 +53,7 @@ typedef struct Column
 } Column;
 
 extern void query_begin(void);
+extern void query_few(void);
 extern uint64 query(Statement *st, int nargs, const Oid *types, const Datum *values,
 					const char *nulls);
 extern void query_each(Statement *st, int nargs, const Oid *types, const Datum *values,
@@ -286,7 +288,7 @@ typedef struct Pass
 	int32		nghosts,
 				maxghosts;
 	Column		gone;			/* ids of stored episodes that are no more */
-	Column		unplaced;		/* alerts whose asset is another now, taken out */
+	Column		unplaced;		/* alerts to take by id, as those whose asset is another now */
 	Column		unplaced_incidents; /* where each of them was, 0 for nowhere */
 	Column		moved_keys;		/* the keys that lost them */
 	Column		renamed_keys;	/* keys whose asset came or went */
@@ -336,6 +338,7 @@ extern int32 pass_find_alert(Pass *p, int64 id);
 
 /* ---- take.c ---------------------------------------------------------------- */
 extern int64 take_alerts(Pass *p, int64 max_alerts);
+extern void take_out(Pass *p, int64 alert, int64 incident);
 extern void take_history(Pass *p, int64 since, int64 until);
 extern void touch_keys_since(Pass *p, int64 from);
 extern void touch_keys(Pass *p, const Column *key_ids);
@@ -374,6 +377,7 @@ typedef struct News
 	bool		lineage;
 	bool		lineage_all;	/* too many edges to list */
 	bool		changes;
+	bool		few;			/* nothing but a few alerts */
 } News;
 
 extern void adopt_foreign_rows(void);

@@ -3,7 +3,10 @@
  *		Statements and bulk arrays over SPI, for the correlator.
  *
  * Each statement is prepared once per backend and kept: a pass over one alert
- * runs about twenty of them, and planning would be most of its time. Many rows
+ * runs about twenty of them, and planning would be most of its time. It has two
+ * plans. That of a small pass is made once, whatever the parameters, and goes by
+ * indexes only: right for a few rows, however large the tables are and whatever
+ * their statistics say. The other is PostgreSQL's choice. Many rows
  * go in as one array per column (unnest), in slices; those of a query without
  * such arrays come out through a cursor.
  *
@@ -17,6 +20,7 @@
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "incident/pass.h"
@@ -25,6 +29,7 @@
 #define SEND_ROWS 50000
 
 static Oid	extension = InvalidOid;
+static bool small = false;
 
 /* Connects to SPI; which installation this is, is asked once a pass. */
 void
@@ -32,6 +37,23 @@ query_begin(void)
 {
 	SPI_connect();
 	extension = get_extension_oid("tracer", false);
+	small = false;
+}
+
+/*
+ * From here on there is little to do. What it sets ends with the SQL function
+ * that this runs in, or with the worker's transaction.
+ */
+void
+query_few(void)
+{
+	/* a scan that cannot be avoided looks dear enough then to be compiled */
+	static const char *const off[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"};
+
+	small = true;
+	for (int i = 0; i < lengthof(off); i++)
+		(void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
 }
 
 /*
@@ -42,22 +64,28 @@ query_begin(void)
 static SPIPlanPtr
 prepared(Statement *st, int nargs, const Oid *types)
 {
-	if (st->plan != NULL && st->extension != extension)
-	{
-		SPI_freeplan(st->plan);
-		st->plan = NULL;
-	}
-	if (st->plan == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare(st->sql, nargs, (Oid *) types);
+	SPIPlanPtr *plan = small ? &st->plan_few : &st->plan;
 
-		if (plan == NULL)
-			elog(ERROR, "could not prepare statement: %s", SPI_result_code_string(SPI_result));
-		SPI_keepplan(plan);
-		st->plan = plan;
+	if (st->extension != extension)
+	{
+		if (st->plan)
+			SPI_freeplan(st->plan);
+		if (st->plan_few)
+			SPI_freeplan(st->plan_few);
+		st->plan = st->plan_few = NULL;
 		st->extension = extension;
 	}
-	return st->plan;
+	if (*plan == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare_cursor(st->sql, nargs, (Oid *) types,
+											  small ? CURSOR_OPT_GENERIC_PLAN : 0);
+
+		if (made == NULL)
+			elog(ERROR, "could not prepare statement: %s", SPI_result_code_string(SPI_result));
+		SPI_keepplan(made);
+		*plan = made;
+	}
+	return *plan;
 }
 
 /* Runs a statement whose result, if any, is small; rows are in SPI_tuptable. */

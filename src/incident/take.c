@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "incident/correlate.h"
 #include "incident/pass.h"
 
 #define ALERT_COLUMNS \
@@ -232,7 +233,15 @@ resolve_keys(Pass *p)
 	pfree(loaded);
 }
 
-/* Alerts that were taken before and taken out again, because names moved. */
+/* An alert to be taken whatever the snapshot says of it, and where it was. */
+void
+take_out(Pass *p, int64 alert, int64 incident)
+{
+	column_int64(&p->unplaced, alert);
+	column_int64(&p->unplaced_incidents, incident);
+}
+
+/* Alerts that are named, such as those taken out because names moved. */
 static void
 take_unplaced(Pass *p)
 {
@@ -253,37 +262,61 @@ take_unplaced(Pass *p)
 		query_columns(&st, &ids, 1, take_row, p);
 }
 
-/* Takes new alerts, at most max_alerts; returns how many. */
+/* What no pass has placed, by commit or, where no snapshot is known, at all. */
+#define NOT_PLACED \
+	"NOT EXISTS (SELECT 1 FROM tracer.placement p WHERE p.alert_id = a.alert_id) " \
+	"AND NOT EXISTS (SELECT 1 FROM tracer.set_aside q WHERE q.alert_id = a.alert_id) "
+#define NEW_FROM_SEEN \
+	"  FROM tracer.alert a " \
+	" WHERE a.xid >= pg_snapshot_xmin($1::pg_snapshot) " \
+	"   AND NOT pg_visible_in_snapshot(a.xid, $1::pg_snapshot) AND " NOT_PLACED \
+	" ORDER BY a.xid LIMIT $2"
+#define NEW_FROM_START \
+	"  FROM tracer.alert a WHERE $1::text IS NULL AND " NOT_PLACED " LIMIT $2"
+
+static int64 culprit;
+
+int64
+correlate_culprit(void)
+{
+	return culprit;
+}
+
+static void
+id_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Pass	   *p = context;
+
+	culprit = row_int64(tuple, desc, 1, 0);
+	take_out(p, culprit, 0);
+}
+
+/*
+ * Takes new alerts, at most max_alerts; returns how many. One that is taken alone
+ * is named before it is read, so that it is known should reading it fail.
+ */
 int64
 take_alerts(Pass *p, int64 max_alerts)
 {
-	static Statement from_seen = {
-		ALERT_COLUMNS
-		"  FROM (SELECT * FROM tracer.alert a "
-		"         WHERE a.xid >= pg_snapshot_xmin($1::pg_snapshot) "
-		"           AND NOT pg_visible_in_snapshot(a.xid, $1::pg_snapshot) "
-		"           AND NOT EXISTS (SELECT 1 FROM tracer.placement p WHERE p.alert_id = a.alert_id) "
-		"         ORDER BY a.xid LIMIT $2) a "
-		ALERT_SOURCES
-	};
-	static Statement from_start = {
-		ALERT_COLUMNS
-		"  FROM (SELECT * FROM tracer.alert a "
-		"         WHERE NOT EXISTS (SELECT 1 FROM tracer.placement p WHERE p.alert_id = a.alert_id) "
-		"         LIMIT $2) a "
-		ALERT_SOURCES
-		" WHERE $1::text IS NULL"
-	};
+	static Statement from_seen = {ALERT_COLUMNS "  FROM (SELECT * " NEW_FROM_SEEN ") a " ALERT_SOURCES};
+	static Statement from_start = {ALERT_COLUMNS "  FROM (SELECT * " NEW_FROM_START ") a " ALERT_SOURCES};
+	static Statement one_from_seen = {"SELECT alert_id " NEW_FROM_SEEN};
+	static Statement one_from_start = {"SELECT alert_id " NEW_FROM_START};
 	Oid			types[] = {TEXTOID, INT8OID};
 	Datum		values[] = {p->first ? (Datum) 0 : CStringGetTextDatum(p->seen), Int64GetDatum(max_alerts)};
-
+	const char *nulls = p->first ? "n " : "  ";
 	int64		taken;
 
-	query_each(p->first ? &from_start : &from_seen, 2, types, values, p->first ? "n " : "  ",
-			   take_row, p);
+	culprit = 0;
+	if (max_alerts == 1)
+		query_each(p->first ? &one_from_start : &one_from_seen, 2, types, values, nulls, id_row, p);
+	else
+		query_each(p->first ? &from_start : &from_seen, 2, types, values, nulls, take_row, p);
 	if (p->unplaced.n > 0)
 		take_unplaced(p);
 	taken = p->nalerts;
+	if (taken != 1)
+		culprit = 0;
 	resolve_keys(p);
 	return taken;
 }

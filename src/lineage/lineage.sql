@@ -78,6 +78,8 @@ CREATE TABLE tracer.lineage (
     PRIMARY KEY (upstream, downstream, kind, source)
 );
 CREATE INDEX lineage_downstream ON tracer.lineage (downstream, upstream);
+-- Few or none, and every pass asks for them.
+CREATE INDEX lineage_learned ON tracer.lineage (upstream, downstream) WHERE source = 'learned';
 SELECT pg_catalog.pg_extension_config_dump('tracer.lineage', '');
 
 COMMENT ON TABLE tracer.lineage IS 'Directed edges upstream -> downstream between assets, one row per (upstream, downstream, kind, source). Written by tracer.link() and tracer.unlink(); views that show names: tracer.lineage_edges.';

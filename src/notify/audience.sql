@@ -97,26 +97,29 @@ $$;
 COMMENT ON FUNCTION tracer.in_window(text, timestamptz, text) IS 'Whether a moment lies in a time window such as "Mon-Fri 09:00-18:00 Europe/London", by the wall clock there. A window that ends before it begins goes over midnight; start belongs to it, end does not. zone stands in where the window names none; else it is the session''s.';
 
 CREATE FUNCTION tracer.next_boundary(after timestamptz) RETURNS timestamptz
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT min(tracer.next_due(edge, next_boundary.after + interval '1 microsecond', zone.name))
-  FROM (SELECT r.match FROM tracer.route r UNION ALL SELECT s.matchers FROM tracer.silence s WHERE s.ends_at > next_boundary.after) AS rule (match)
- CROSS JOIN LATERAL tracer.window_part((SELECT m.value FROM tracer.matchers(rule.match) m WHERE m.key = 'time')) AS part
- CROSS JOIN LATERAL unnest(part[2:3]) AS edge
- CROSS JOIN LATERAL (SELECT part[4] WHERE part[4] IS NOT NULL
-                     UNION
-                     SELECT coalesce(t.time_zone, current_setting('TimeZone')) FROM tracer.team t WHERE part[4] IS NULL
-                     UNION
-                     SELECT current_setting('TimeZone') WHERE part[4] IS NULL) AS zone (name)
- WHERE rule.match ? 'time'
+BEGIN
+    RETURN (
+        SELECT min(tracer.next_due(edge, next_boundary.after + interval '1 microsecond', zone.name))
+          FROM (SELECT r.match FROM tracer.route r UNION ALL SELECT s.matchers FROM tracer.silence s WHERE s.ends_at > next_boundary.after) AS rule (match)
+         CROSS JOIN LATERAL tracer.window_part((SELECT m.value FROM tracer.matchers(rule.match) m WHERE m.key = 'time')) AS part
+         CROSS JOIN LATERAL unnest(part[2:3]) AS edge
+         CROSS JOIN LATERAL (SELECT part[4] WHERE part[4] IS NOT NULL
+                             UNION
+                             SELECT coalesce(t.time_zone, current_setting('TimeZone')) FROM tracer.team t WHERE part[4] IS NULL
+                             UNION
+                             SELECT current_setting('TimeZone') WHERE part[4] IS NULL) AS zone (name)
+         WHERE rule.match ? 'time');
+END
 $$;
 COMMENT ON FUNCTION tracer.next_boundary(timestamptz) IS 'When a time window of a rule or silence next begins or ends, on any day; NULL: no rule has one.';
 
 CREATE FUNCTION tracer.reason_words(rule int, role text, asset text, owner text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-SELECT coalesce('rule ' || rule || ': ', '') || coalesce(asset, 'it') || coalesce(' of ' || owner, ', which nobody owns,')
+SELECT coalesce('rule ' || rule::text || ': ', '') || coalesce(asset, 'it') || coalesce(' of ' || owner, ', which nobody owns,')
        || CASE role WHEN 'root' THEN ' is the root cause' WHEN 'symptom' THEN ' is a symptom' ELSE ' is at risk' END
 $$;
 COMMENT ON FUNCTION tracer.reason_words(int, text, text, text) IS 'Why somebody hears of an incident, in words.';

@@ -11,8 +11,8 @@
  * Slack from making links and names of plain words.
  *
  * settings of slack: channel (id), time_zone, incident_channel (true: a channel
- * of its own for each page), api_url; secret token (chat:write, and
- * channels:manage for incident_channel).
+ * of its own for each page), invite (ids of those who are invited to it),
+ * api_url; secret token (chat:write, and channels:manage for incident_channel).
  * settings of slack_webhook: time_zone, url (or the secret url).
  */
 CREATE FUNCTION tracer.slack_escape(words text) RETURNS text
@@ -56,11 +56,16 @@ END
 $$;
 COMMENT ON FUNCTION tracer.slack_message(jsonb, jsonb, text) IS 'A message as Slack takes it: text and blocks.';
 
-CREATE FUNCTION tracer.slack_opens_room(event text, form text, settings jsonb, ref jsonb) RETURNS boolean
+CREATE FUNCTION tracer.slack_step(event text, form text, settings jsonb, ref jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT event = 'opened' AND form = 'post' AND settings @> '{"incident_channel": true}' AND NOT coalesce(ref ? 'room', false) $$;
-COMMENT ON FUNCTION tracer.slack_opens_room(text, text, jsonb, jsonb) IS 'Whether the first request for a message makes a Slack channel for the incident, and the message itself comes second.';
+AS $$
+SELECT CASE WHEN event <> 'opened' OR form <> 'post' OR NOT settings @> '{"incident_channel": true}' THEN NULL
+            WHEN NOT coalesce(ref ? 'room', false) THEN 'create'
+            -- where there was no making one, there is none to invite to
+            WHEN ref ->> 'room' <> '' AND settings -> 'invite' ->> 0 IS NOT NULL AND NOT ref ? 'invited' THEN 'invite' END
+$$;
+COMMENT ON FUNCTION tracer.slack_step(text, text, jsonb, jsonb) IS 'What comes before a message itself, a request each: create (a Slack channel for the incident), then invite (those whom the channel''s settings name to it); NULL: nothing any more.';
 
 CREATE FUNCTION tracer.render_slack(incident jsonb, event jsonb, channel jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -69,6 +74,8 @@ AS $$
 DECLARE
     settings CONSTANT jsonb := channel -> 'settings';
     ref      CONSTANT jsonb := coalesce(event -> 'ref', '{}');
+    step     CONSTANT text := CASE WHEN incident IS NOT NULL AND event ->> 'mode' = 'page'
+                                   THEN tracer.slack_step(event ->> 'event', event ->> 'form', settings, ref) END;
     verb     text := 'chat.postMessage';
     body     jsonb;
 BEGIN
@@ -77,11 +84,16 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'UPDATE tracer.channel SET settings = settings || ''{"channel": "C0123456789"}''.';
     END IF;
-    IF incident IS NOT NULL AND event ->> 'mode' = 'page' AND tracer.slack_opens_room(event ->> 'event', event ->> 'form', settings, ref) THEN
+    IF step = 'create' THEN
         verb := 'conversations.create';
         body := jsonb_build_object('name', left('inc-' || (incident ->> 'incident') || '-'
                   || trim(BOTH '-' FROM left(regexp_replace(lower(coalesce(incident -> 'root' ->> 'asset', '')), '[^a-z0-9]+', '-', 'g'), 50))
                   || '-' || left(event ->> 'thread', 4), 80));
+    ELSIF step = 'invite' THEN
+        verb := 'conversations.invite';
+        -- who cannot be invited keeps nobody else out
+        body := jsonb_build_object('channel', ref ->> 'room', 'force', true,
+                  'users', (SELECT string_agg(u, ',') FROM (SELECT u FROM jsonb_array_elements_text(settings -> 'invite') u LIMIT 1000) AS x (u)));
     ELSE
         body := tracer.slack_message(incident, event, settings ->> 'time_zone')
             || jsonb_build_object('channel', coalesce(ref ->> 'channel', settings ->> 'channel'), 'unfurl_links', false, 'unfurl_media', false);

@@ -123,6 +123,10 @@ DECLARE
     problems text[] := '{}';
     message  text;
 BEGIN
+    -- A database that was restored or copied pages nobody.
+    IF NOT tracer.armed() THEN
+        RETURN;
+    END IF;
     -- Nothing leaves that what is committed by now would not say.
     PERFORM tracer.plan_notifications(at);
     -- Almost always there is nothing to send.
@@ -225,7 +229,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION tracer.claim_notifications(int, interval, timestamptz) IS 'Hands at most max messages that are due to the sender, complete and with secrets, rendered from what is committed now; they are its own for the length of the lease. One row a message; for SMTP url is smtp://host:port, body the whole message, and options say from, to, username, password and starttls. A message that cannot be rendered becomes a dead letter and stops no other. Report with tracer.record_deliveries().';
+COMMENT ON FUNCTION tracer.claim_notifications(int, interval, timestamptz) IS 'Hands at most max messages that are due to the sender, complete and with secrets, rendered from what is committed now; they are its own for the length of the lease. None until tracer.arm() in a database that was restored or copied. One row a message; for SMTP url is smtp://host:port, body the whole message, and options say from, to, username, password and starttls. A message that cannot be rendered becomes a dead letter and stops no other. Report with tracer.record_deliveries().';
 
 CREATE FUNCTION tracer.told_now(channel text, t tracer.thread, event text, events text[], said jsonb) RETURNS text[]
 LANGUAGE plpgsql STABLE
@@ -263,28 +267,30 @@ $$;
 COMMENT ON FUNCTION tracer.tokens_left(double precision, timestamptz, int, timestamptz) IS 'How many messages a channel''s rate limit (a minute) allows at a moment. Not for users.';
 
 CREATE FUNCTION tracer.spend_tokens(claimed bigint[], at timestamptz, lease interval) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-WITH spent AS (
-    SELECT n.channel, count(*) AS messages, coalesce(c.rate_limit, k.rate_limit) AS rate
-      FROM tracer.notification n
-      JOIN tracer.channel c ON c.name = n.channel
-      JOIN tracer.channel_kinds k ON k.name = c.kind
-     WHERE n.notification_id = ANY (claimed)
-     GROUP BY n.channel, c.rate_limit, k.rate_limit
-)
-INSERT INTO tracer.channel_state AS s (channel, tokens, tokens_at)
-SELECT p.channel, tracer.tokens_left(NULL, NULL, p.rate, at) - p.messages, at
-  FROM spent p
- WHERE p.rate IS NOT NULL
-    OR EXISTS (SELECT FROM tracer.channel_state o WHERE o.channel = p.channel AND o.failures >= 5)
-ON CONFLICT (channel) DO UPDATE
-   SET tokens = tracer.tokens_left(s.tokens, s.tokens_at, (SELECT p.rate FROM spent p WHERE p.channel = s.channel), at)
-                - (SELECT p.messages FROM spent p WHERE p.channel = s.channel),
-       tokens_at = at,
-       -- one message tries a channel that failed; the next waits for its answer
-       resume_at = CASE WHEN s.failures >= 5 THEN at + lease ELSE s.resume_at END
+BEGIN
+    WITH spent AS (
+        SELECT n.channel, count(*) AS messages, coalesce(c.rate_limit, k.rate_limit) AS rate
+          FROM tracer.notification n
+          JOIN tracer.channel c ON c.name = n.channel
+          JOIN tracer.channel_kinds k ON k.name = c.kind
+         WHERE n.notification_id = ANY (claimed)
+         GROUP BY n.channel, c.rate_limit, k.rate_limit
+    )
+    INSERT INTO tracer.channel_state AS s (channel, tokens, tokens_at)
+    SELECT p.channel, tracer.tokens_left(NULL, NULL, p.rate, at) - p.messages, at
+      FROM spent p
+     WHERE p.rate IS NOT NULL
+        OR EXISTS (SELECT FROM tracer.channel_state o WHERE o.channel = p.channel AND o.failures >= 5)
+    ON CONFLICT (channel) DO UPDATE
+       SET tokens = tracer.tokens_left(s.tokens, s.tokens_at, (SELECT p.rate FROM spent p WHERE p.channel = s.channel), at)
+                    - (SELECT p.messages FROM spent p WHERE p.channel = s.channel),
+           tokens_at = at,
+           -- one message tries a channel that failed; the next waits for its answer
+           resume_at = CASE WHEN s.failures >= 5 THEN at + lease ELSE s.resume_at END;
+END
 $$;
 COMMENT ON FUNCTION tracer.spend_tokens(bigint[], timestamptz, interval) IS 'Counts what was handed out against the channels'' rate limits. Not for users.';
 

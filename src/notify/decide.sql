@@ -70,7 +70,12 @@ DECLARE
     shadow             boolean;
     fallback           text;
     boundary           CONSTANT timestamptz := tracer.next_boundary(at);
+    installed_at       timestamptz;
+    armed_at           timestamptz;
 BEGIN
+    -- What was noticed before this database was restored or copied was for the
+    -- one that it comes from to tell.
+    SELECT max(i.installed_at), max(i.armed_at) INTO installed_at, armed_at FROM tracer.installation i;
     SELECT max(s.value) FILTER (WHERE s.name = 'group_wait'), max(s.value) FILTER (WHERE s.name = 'group_interval'),
            max(s.value) FILTER (WHERE s.name = 'repeat_interval'), max(s.value) FILTER (WHERE s.name = 'acknowledge_within'),
            max(s.value) FILTER (WHERE s.name = 'announce_within'), max(s.value) FILTER (WHERE s.name = 'suppress_confidence'),
@@ -87,7 +92,7 @@ BEGIN
                        OR NOT EXISTS (SELECT FROM tracer.lineage l WHERE l.downstream = s.root_id)
                           AND NOT EXISTS (SELECT FROM tracer.lineage l WHERE l.upstream = s.root_id AND l.kind = 'runs')
                      THEN s.noticed_at ELSE s.noticed_at + group_wait END AS open_at,
-                s.last_alert_at >= at - announce_within AS fresh
+                s.last_alert_at >= at - announce_within AND greatest(s.noticed_at, s.last_alert_at) >= installed_at AS fresh
            FROM tracer.incident_state(incidents) s
     ), audience AS MATERIALIZED (
          SELECT a.* FROM tracer.audience(incidents, at) a
@@ -109,7 +114,7 @@ BEGIN
                 bool_or(a.silence_id IS NOT NULL) AS silenced,
                 coalesce(bool_or(a.mode = 'page' AND a.page <> '{}'), false) AS paging,
                 coalesce(bool_and(t.failed_at IS NOT NULL) FILTER (WHERE t.thread_id IS NOT NULL), false) AS unreachable,
-                min(coalesce(t.paged_at, at)) FILTER (WHERE t.failed_at IS NULL) AS paged_at
+                min(CASE WHEN t.paged_at IS NULL THEN at ELSE greatest(t.paged_at, armed_at) END) FILTER (WHERE t.failed_at IS NULL) AS paged_at
            FROM audience a
            LEFT JOIN thread t ON t.incident_id = a.incident_id AND t.channel = ANY (a.page) AND a.mode = 'page'
           WHERE a.role = 'root'
@@ -169,7 +174,7 @@ BEGIN
                 coalesce(w.reason, t.reason) AS now_reason,
                 coalesce(w.silenced, false) AND NOT s.resolved AS silenced, w.silenced_until,
                 t.mode = 'page' AND NOT t.shadow AND NOT s.resolved AND s.acknowledged_at IS NULL AND w.channel IS NOT NULL AS repeats,
-                t.paged_at + repeat_interval AS repeat_at,
+                greatest(t.paged_at, armed_at) + repeat_interval AS repeat_at,
                 tracer.happened(t.said, s.said) AS happened
            FROM thread t
            JOIN state s ON s.incident_id = t.incident_id

@@ -184,6 +184,25 @@ END
 $$;
 COMMENT ON FUNCTION tracer.resend(bigint) IS 'Tries a dead letter again, under the same key, with what is so now. Errors: undefined_object for an unknown id, object_not_in_prerequisite_state for one that is no dead letter.';
 
+CREATE FUNCTION tracer.channel_obstacle(name text) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM tracer.fill_secrets(tracer.render(NULL,
+              jsonb_build_object('event', 'test', 'events', '["test"]'::jsonb, 'form', 'post', 'mode', 'inform', 'key', 'test', 'attempt', 1, 'at', now(),
+                'ref', '{}'::jsonb, 'body', '{"headline": "a test", "lines": []}'::jsonb),
+              jsonb_build_object('name', c.name, 'kind', c.kind, 'settings', c.settings)), c.name,
+              coalesce((SELECT jsonb_object_agg(s.name, s.value) FROM tracer.secret s WHERE s.channel = c.name), '{}'), 'test', now())
+       FROM tracer.channel c
+      WHERE c.name = channel_obstacle.name;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION tracer.channel_obstacle(text) IS 'Why no message to this channel could be made: its kind or that kind''s function does not exist, a secret or the address is missing, its function fails; NULL: nothing of that. Tries it as the sender would, and sends nothing.';
+
 CREATE VIEW tracer.channels AS
 SELECT c.name, c.kind,
        ARRAY(SELECT s.name FROM tracer.secret s WHERE s.channel = c.name ORDER BY s.name) AS secrets,

@@ -53,7 +53,6 @@ COMMENT ON COLUMN tracer.channel_kind.owner IS 'Role that the function runs as; 
 CREATE FUNCTION tracer.channel_kind_defaults()
 RETURNS TABLE (name text, edits boolean, brief boolean, rate_limit int)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
 AS $$
 VALUES ('email', false, true, 60),
        ('pagerduty', false, false, 120),
@@ -251,7 +250,7 @@ COMMENT ON COLUMN tracer.thread.reason IS 'Which rule chose the channel, in word
 COMMENT ON COLUMN tracer.thread.shadow IS 'Begun in shadow mode: it stays so, nothing of it leaves.';
 COMMENT ON COLUMN tracer.thread.opened_at IS 'When its first message was written.';
 COMMENT ON COLUMN tracer.thread.paged_at IS 'When its last page was written; NULL: never.';
-COMMENT ON COLUMN tracer.thread.said IS 'What was so when it was last told; NULL: nothing arrived yet.';
+COMMENT ON COLUMN tracer.thread.said IS 'What was so when it was last told, be it by a message that is a dead letter; NULL: nothing arrived yet.';
 COMMENT ON COLUMN tracer.thread.said_at IS 'When it was last told; NULL: nothing arrived yet.';
 COMMENT ON COLUMN tracer.thread.seq IS 'Messages written so far.';
 COMMENT ON COLUMN tracer.thread.ref IS 'What the other side answered and later messages need: Slack''s channel and ts.';
@@ -418,6 +417,34 @@ CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON tracer.route FOR EACH 
 CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON tracer.silence FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_rules();
 CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON tracer.setting_override FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_rules();
 CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON tracer.team FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_rules();
+
+-- Whoever owns an asset of an open incident from now on is to hear of it now, not
+-- with the next alert; the same goes for what rules match.
+CREATE FUNCTION tracer.note_assets() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM tracer.channel) THEN
+        WITH changed AS MATERIALIZED (
+            SELECT n.asset_id
+              FROM new_rows n
+              JOIN old_rows o ON o.asset_id = n.asset_id
+             WHERE (o.owner, o.kind, o.tier, o.tags) IS DISTINCT FROM (n.owner, n.kind, n.tier, n.tags)
+        )
+        INSERT INTO tracer.notify_news (incident_id)
+        SELECT i.incident_id
+          FROM tracer.incident i
+         WHERE i.incident_id IN (SELECT e.incident_id FROM changed c JOIN tracer.alert_key k ON k.asset_id = c.asset_id JOIN tracer.episode e ON e.key_id = k.key_id
+                                 UNION ALL
+                                 SELECT s.incident_id FROM changed c JOIN tracer.incident s ON s.suspect_id = c.asset_id)
+           AND (i.ended_at IS NULL OR i.reopened_at >= i.ended_at);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION tracer.note_assets() IS 'Trigger function: has the planner look at open incidents whose assets have another owner, kind, tier or tags.';
+CREATE TRIGGER notify AFTER UPDATE ON tracer.asset
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_assets();
 
 CREATE FUNCTION tracer.hold_planner() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -70,6 +70,7 @@ BEGIN
     -- Almost always there is nothing to do.
     IF NOT EXISTS (SELECT FROM tracer.notify_news)
        AND NOT EXISTS (SELECT FROM tracer.notify_timer t WHERE t.next_at <= at)
+       OR NOT tracer.armed()
     THEN
         RETURN 0;
     END IF;
@@ -116,11 +117,10 @@ BEGIN
            AND t.thread_id = d.thread_id
         RETURNING t.*, d.events, d.brief, d.edits AND (t.ref ? 'ts' OR t.shadow) AS edits
     ), dropped AS (
+        -- by key, however much waits to be sent
         UPDATE tracer.notification n
-           SET state = 'dropped', reason = d.reason
-          FROM decision d
-         WHERE d.action = 'drop'
-           AND n.thread_id = d.thread_id
+           SET state = 'dropped', reason = (SELECT d.reason FROM decision d WHERE d.action = 'drop' AND d.thread_id = n.thread_id)
+         WHERE n.thread_id = ANY (ARRAY(SELECT d.thread_id FROM decision d WHERE d.action = 'drop'))
            AND n.state = 'due'
         RETURNING n.thread_id
     ), closed AS (
@@ -153,12 +153,11 @@ BEGIN
     ), waiting AS (
         UPDATE tracer.thread t
            SET dirty = true
-          FROM tracer.notification n
          WHERE t.incident_id = ANY (live)
+           AND t.closed_at IS NULL
            AND NOT t.dirty
-           AND n.thread_id = t.thread_id
-           AND n.state IN ('due', 'sending')
-           AND NOT EXISTS (SELECT FROM decision d WHERE d.thread_id = t.thread_id AND d.action = 'drop')
+           AND (SELECT true FROM tracer.notification n WHERE n.thread_id = t.thread_id AND n.state IN ('due', 'sending') LIMIT 1)
+           AND t.thread_id <> ALL (ARRAY(SELECT d.thread_id FROM decision d WHERE d.action = 'drop'))
     ), timed AS (
         INSERT INTO tracer.notify_timer (incident_id, next_at)
         SELECT d.incident_id, min(d.due_at)
@@ -182,7 +181,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF EXISTS (SELECT FROM tracer.notify_news) THEN
+    IF NOT tracer.armed() THEN
+        RETURN NULL;
+    ELSIF EXISTS (SELECT FROM tracer.notify_news) THEN
         RETURN '-infinity';
     END IF;
     RETURN least((SELECT min(t.next_at) FROM tracer.notify_timer t),
@@ -197,4 +198,4 @@ BEGIN
                                         ORDER BY n.due_at LIMIT 1) AS q));
 END
 $$;
-COMMENT ON FUNCTION tracer.next_notification_at() IS 'When tracer.plan_notifications() or tracer.claim_notifications() next have something to do: a time in the past means now, NULL never, unless something changes.';
+COMMENT ON FUNCTION tracer.next_notification_at() IS 'When tracer.plan_notifications() or tracer.claim_notifications() next have something to do: a time in the past means now, NULL never, unless something changes (as by tracer.arm(), where the database is disarmed).';

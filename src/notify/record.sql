@@ -52,7 +52,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 -- A long answer comes cut off: what is wanted stands near its beginning. The
 -- first message stays the one to edit and to reply to.
-SELECT CASE outcome WHEN 'more' THEN jsonb_build_object('room', coalesce(substring(response FROM '"channel"\s*:\s*\{\s*"id"\s*:\s*"([A-Z0-9]+)"'), ''))
+SELECT CASE WHEN outcome = 'more' AND ref ? 'room' THEN '{"invited": true}'
+            WHEN outcome = 'more' THEN jsonb_build_object('room', coalesce(substring(response FROM '"channel"\s*:\s*\{\s*"id"\s*:\s*"([A-Z0-9]+)"'), ''))
                     ELSE jsonb_strip_nulls(jsonb_build_object('channel', substring(response FROM '"channel"\s*:\s*"([A-Z0-9]+)"'),
                                                               'ts', substring(response FROM '"ts"\s*:\s*"([0-9.]+)"'))) END || ref
 $$;
@@ -81,7 +82,7 @@ BEGIN
                n.state IN ('due', 'sending') AS open,
                -- that there is no channel for the incident must not keep the page from going out
                CASE WHEN o.outcome <> 'retry' AND c.kind = 'slack' AND n.mode = 'page' AND t.thread_id IS NOT NULL
-                         AND tracer.slack_opens_room(n.event, n.form, c.settings, t.ref) THEN 'more'
+                         AND tracer.slack_step(n.event, n.form, c.settings, t.ref) IS NOT NULL THEN 'more'
                     WHEN o.outcome = 'retry' AND at >= n.give_up_at THEN 'dead'
                     ELSE o.outcome END AS outcome,
                n.give_up_at
@@ -112,13 +113,14 @@ BEGIN
         RETURNING n.notification_id
     ), told AS (
         UPDATE tracer.thread t
-           SET said = CASE WHEN x.sent THEN x.said ELSE t.said END,
-               said_at = CASE WHEN x.sent THEN at ELSE t.said_at END,
+           -- a dead letter is said, too, or the planner would write it again at once
+           SET said = CASE WHEN x.sent OR x.dead AND t.said IS NOT NULL THEN x.said ELSE t.said END,
+               said_at = CASE WHEN x.sent OR x.dead AND t.said IS NOT NULL THEN at ELSE t.said_at END,
                ref = coalesce(x.ref, t.ref),
                dirty = t.dirty AND NOT (x.sent OR x.dead),
                failed_at = CASE WHEN x.sent THEN NULL WHEN x.dead AND t.said IS NULL THEN at ELSE t.failed_at END
           FROM (SELECT r.thread_id, bool_or(r.outcome = 'sent') AS sent, bool_or(r.outcome = 'dead') AS dead, bool_or(t.dirty) AS was_dirty,
-                       (array_agg(r.said ORDER BY r.id DESC) FILTER (WHERE r.outcome = 'sent'))[1] AS said,
+                       (array_agg(r.said ORDER BY r.outcome = 'sent' DESC, r.id DESC) FILTER (WHERE r.outcome IN ('sent', 'dead')))[1] AS said,
                        (array_agg(tracer.thread_ref(r.outcome, r.whole, t.ref) ORDER BY r.form = 'post' DESC, r.id)
                           FILTER (WHERE r.outcome IN ('sent', 'more') AND r.kind = 'slack'))[1] AS ref
                   FROM result r
@@ -172,7 +174,12 @@ WITH dead AS (
     INSERT INTO tracer.delivery_attempt (notification_id, attempt, outcome, error, started_at)
     SELECT d.notification_id, d.attempt, 'dead', d.error, bury.at FROM dead d
 ), failed AS (
-    UPDATE tracer.thread t SET failed_at = bury.at FROM dead d WHERE t.thread_id = d.thread_id AND t.said IS NULL
+    UPDATE tracer.thread t
+       SET failed_at = CASE WHEN t.said IS NULL THEN bury.at ELSE t.failed_at END,
+           said = CASE WHEN t.said IS NOT NULL THEN d.said END,
+           said_at = CASE WHEN t.said IS NOT NULL THEN bury.at END
+      FROM dead d
+     WHERE t.thread_id = d.thread_id
 )
 INSERT INTO tracer.notify_news (incident_id) SELECT DISTINCT d.incident_id FROM dead d WHERE d.incident_id IS NOT NULL
 $$;

@@ -19,7 +19,7 @@ CREATE TABLE tracer.installation (
 SELECT pg_catalog.pg_extension_config_dump('tracer.installation', '');
 COMMENT ON TABLE tracer.installation IS 'Which installation this is: one row; more after a restore, until tracer.arm().';
 COMMENT ON COLUMN tracer.installation.database IS 'The database by its oid: another one in a copy.';
-COMMENT ON COLUMN tracer.installation.installed_at IS 'When the extension was created.';
+COMMENT ON COLUMN tracer.installation.installed_at IS 'Since when this database is on its own: when the extension was created, or the copy armed.';
 COMMENT ON COLUMN tracer.installation.armed_at IS 'From when on the background worker acts by itself; NULL: it does not, as the extension was created by a restore.';
 COMMENT ON COLUMN tracer.installation.armed_by IS 'Who armed it.';
 

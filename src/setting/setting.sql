@@ -21,10 +21,11 @@ COMMENT ON COLUMN tracer.setting_override.value IS 'Its value as text; NULL mean
 COMMENT ON COLUMN tracer.setting_override.changed_at IS 'When it was set.';
 COMMENT ON COLUMN tracer.setting_override.changed_by IS 'Who set it.';
 
+-- Names nothing and has no search_path of its own, so that it becomes part of the
+-- plans that use it: planned at every call it would be a good part of a message.
 CREATE FUNCTION tracer.setting_catalog()
 RETURNS TABLE (name text, type text, default_value text, minimum text, maximum text, nullable boolean, description text, concerns text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT v.*, 'grouping' FROM (VALUES
   ('horizon', 'interval', '6 hours', '1 second', '30 days', false,
@@ -195,7 +196,11 @@ $$;
 COMMENT ON FUNCTION tracer.set(text, text) IS 'Sets what tracer decides by, for every session from its commit on; returns the value as stored. NULL means none where the setting may be none (max_hops, retention, learn_confidence, repeat_interval, fallback_channel, incident_url, digest_at) and the default for the others. Errors: undefined_object for an unknown name, invalid_parameter_value for a value that is malformed or out of range.';
 
 CREATE FUNCTION tracer.get(name text) RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT s.value FROM tracer.setting s WHERE s.name = "get".name $$;
+AS $$
+BEGIN
+    RETURN (SELECT s.value FROM tracer.setting s WHERE s.name = "get".name);
+END
+$$;
 COMMENT ON FUNCTION tracer.get(text) IS 'Value of a setting in force; NULL where it is none or where no such setting exists.';

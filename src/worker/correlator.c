@@ -11,7 +11,9 @@
  * that.
  *
  * A pass that fails is rolled back, reported and tried again after a while, with
- * fewer alerts to a transaction. Nothing is lost by that, nor by the death of
+ * fewer alerts to a transaction, down to one. An alert that fails alone, twice,
+ * while another can be placed is set aside and tried again later, so that one bad
+ * row does not stop the others. Nothing is lost by that, nor by the death of
  * the process at any point: what a pass did not commit is new to the next one.
  * Its commits need not reach the disk at once, for the same reason; what leaves
  * the server is committed after them, and flushed.
@@ -39,6 +41,7 @@
 #define LONGEST_REST_MS 500
 #define HURRY_MS 10
 #define OVERDUE_MS 1000
+#define NARROW_MS 100
 
 typedef struct Correlator
 {
@@ -48,6 +51,9 @@ typedef struct Correlator
 	int64		took_us;		/* how long the last pass was */
 	TimestampTz next;			/* when to look at notifications again */
 	bool		want_sender;
+	bool		has_aside;		/* alerts were set aside */
+	int64		culprit;		/* took part alone in the last pass that failed; 0: none did */
+	int64		again;			/* to be tried again */
 } Correlator;
 
 static void
@@ -68,6 +74,61 @@ one_pass(void *arg)
 	}
 }
 
+/* Leaves out the alert that failed alone, if another can be placed. */
+static void
+go_past(void *arg)
+{
+	Correlator *c = arg;
+
+	c->taken = 0;
+	c->presence = tracer_begin();
+	if (c->presence == TRACER_PRESENT &&
+		correlate_past(c->culprit, tracer_reported_error()))
+	{
+		ereport(WARNING,
+				(errmsg("tracer set aside alert %lld, which it cannot place", (long long) c->culprit),
+				 errdetail("%s", tracer_reported_error()),
+				 errhint("See tracer.doctor(); it is tried again later.")));
+		c->taken = 1;
+	}
+	tracer_commit();
+}
+
+static void
+find_again(void *arg)
+{
+	Correlator *c = arg;
+
+	c->presence = tracer_begin();
+	c->again = c->presence == TRACER_PRESENT ? correlate_due() : 0;
+	tracer_commit();
+}
+
+static void
+try_again(void *arg)
+{
+	Correlator *c = arg;
+
+	c->presence = tracer_begin();
+	if (c->presence == TRACER_PRESENT)
+		correlate_again(c->again);
+	tracer_commit();
+}
+
+/*
+ * After a pass that failed: fewer to the next; or past the alert that it failed
+ * with. False: no way forward was found, and it is time to wait.
+ */
+static bool
+narrow_down(Correlator *c)
+{
+	int64		before = c->culprit;
+
+	c->culprit = c->batch == 1 ? correlate_culprit() : 0;
+	c->batch = Max(c->batch / 64, 1);
+	return c->culprit != 0 && c->culprit == before && tracer_try(go_past, c) && c->taken > 0;
+}
+
 /*
  * What is to be told about incidents, and when to look again; after the pass and
  * not in it, so that incidents are seen first and the two can fail apart. Also
@@ -76,7 +137,8 @@ one_pass(void *arg)
 static void
 plan(void *arg)
 {
-	static Statement look = {"SELECT tracer.next_notification_at(), EXISTS (SELECT FROM tracer.channel)"};
+	static Statement look = {"SELECT tracer.next_notification_at(), EXISTS (SELECT FROM tracer.channel), "
+		"EXISTS (SELECT FROM tracer.set_aside)"};
 	static Statement write = {"SELECT tracer.plan_notifications()"};
 	Correlator *c = arg;
 
@@ -87,6 +149,7 @@ plan(void *arg)
 		query(&look, 0, NULL, NULL, NULL);
 		c->next = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, DT_NOEND);
 		c->want_sender = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2) || tracer_heartbeat_url[0] != '\0';
+		c->has_aside = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
 		if (c->next <= GetCurrentTimestamp())
 		{
 			query(&write, 0, NULL, NULL, NULL);
@@ -193,15 +256,18 @@ tracer_correlator_main(Datum arg)
 		pgstat_report_activity(STATE_RUNNING, "correlating alerts");
 		if (!tracer_try(one_pass, &c))
 		{
-			failures++;
-			c.batch = Max(c.batch / 8, 1);
+			bool		alone = c.batch == 1;
+
+			if (narrow_down(&c))
+				continue;
 			tracer_report_state(TRACER_BACKING_OFF);
 			pgstat_report_activity(STATE_IDLE, "waiting to try again after an error");
 			pgstat_report_stat(true);
-			rest(tracer_back_off(failures), resting);
+			rest(alone ? tracer_back_off(++failures) : NARROW_MS, resting);
 			continue;
 		}
 		failures = 0;
+		c.culprit = 0;
 		c.batch = Min(c.batch * 2, MAX_BATCH);
 
 		if (c.presence == TRACER_NOT_THERE)
@@ -227,6 +293,8 @@ tracer_correlator_main(Datum arg)
 																	   tracer_back_off(++plan_failures));
 			tracer_report_ready(true, c.want_sender);
 		}
+		if (c.taken == 0 && c.has_aside && tracer_try(find_again, &c) && c.again != 0)
+			(void) tracer_try(try_again, &c);
 		if (c.taken > 0)
 			rest(Min(c.took_us / 1000, LONGEST_REST_MS), resting);
 		else

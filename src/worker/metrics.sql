@@ -56,6 +56,9 @@ WITH worker AS (
      UNION ALL
      SELECT 13, 'tracer_dead_letters', 'gauge', 'Notifications of the last 7 days that were given up.', NULL, count(*)
        FROM tracer.notification n WHERE n.state = 'dead' AND n.created_at > now() - interval '7 days'
+     UNION ALL
+     SELECT 14, 'tracer_alerts_set_aside', 'gauge', 'Alerts that could not be placed and are left out for now.', NULL, count(*)
+       FROM tracer.set_aside
 ), family AS (
      SELECT s.nr, format(E'# HELP %s %s\n# TYPE %s %s\n%s', s.name, s.help, s.name, s.type,
                          string_agg(format('%s%s %s', s.name, '{' || s.labels || '}', s.value), E'\n' ORDER BY s.labels COLLATE "C")) AS text

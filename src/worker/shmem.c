@@ -217,6 +217,13 @@ tracer_report_error(const char *message)
 	tracer_unlock();
 }
 
+/* Only this process writes it, so that it reads it without the lock. */
+const char *
+tracer_reported_error(void)
+{
+	return my_process ? my_process->error : "";
+}
+
 void
 tracer_report_ready(bool ready, bool want_sender)
 {

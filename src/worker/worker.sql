@@ -32,6 +32,7 @@ CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.sourc
     FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
 CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.group_rule
     FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
+CREATE TRIGGER wake AFTER UPDATE ON tracer.set_aside FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
 CREATE TRIGGER wake AFTER INSERT ON tracer.incident_event FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
 CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.installation
     FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
@@ -71,14 +72,29 @@ BEGIN
     IF tracer.armed() THEN
         RETURN;
     END IF;
-    DELETE FROM tracer.installation;
-    INSERT INTO tracer.installation (database, armed_at, armed_by)
-    SELECT d.oid, now(), session_user FROM pg_database d WHERE d.datname = current_database();
+    -- A restore made a row of its own when it began; a copy has none.
+    WITH before AS (
+        DELETE FROM tracer.installation i RETURNING i.*
+    )
+    INSERT INTO tracer.installation (database, installed_at, armed_at, armed_by)
+    SELECT d.oid, coalesce((SELECT max(b.installed_at) FROM before b WHERE b.database = d.oid AND b.armed_at IS NULL), now()), now(), session_user
+      FROM pg_database d
+     WHERE d.datname = current_database();
+    -- What waited to be sent is for the database that this one comes from to
+    -- send, and a channel that never heard of an incident begins anew.
+    PERFORM tracer.hold_planner();
+    UPDATE tracer.notification n
+       SET state = 'dropped', reason = 'it was in the outbox of the database that this one comes from'
+     WHERE n.state IN ('due', 'sending');
+    UPDATE tracer.thread t SET closed_at = now() WHERE t.closed_at IS NULL AND t.said IS NULL;
+    -- Timers are in no dump: every incident is looked at once.
+    INSERT INTO tracer.notify_news (incident_id)
+    SELECT 0 UNION ALL SELECT i.incident_id FROM tracer.incident i WHERE i.merged_into IS NULL;
     -- However the rows came here: the first pass looks at all of them.
     INSERT INTO tracer.foreign_row DEFAULT VALUES;
 END
 $$;
-COMMENT ON FUNCTION tracer.arm() IS 'Lets the background worker act by itself in a database that was restored or copied: it places what waits, and notifications leave from then on. Where it is armed already, nothing happens.';
+COMMENT ON FUNCTION tracer.arm() IS 'Lets the background worker act by itself in a database that was restored or copied: it places what waits, and notifications leave from then on. What waited in the outbox of a copy is dropped, and incidents that the database came with are announced only if they get another alert; who was told of one goes on hearing of it. Where it is armed already, nothing happens.';
 
 CREATE FUNCTION tracer.worker_status()
 RETURNS TABLE (database oid, kind text, pid int, state text, started_at timestamptz, last_pass_at timestamptz,
@@ -97,8 +113,9 @@ SELECT count(*), min(a.received_at)
   FROM tracer.alert a
  WHERE a.xid >= coalesce((SELECT pg_snapshot_xmin(s.seen) FROM tracer.correlate_state s), '0'::xid8)
    AND NOT EXISTS (SELECT FROM tracer.placement p WHERE p.alert_id = a.alert_id)
+   AND NOT EXISTS (SELECT FROM tracer.set_aside q WHERE q.alert_id = a.alert_id)
 $$;
-COMMENT ON FUNCTION tracer.unplaced_alerts() IS 'How many alerts wait for a pass, and since when the oldest does (NULL: none).';
+COMMENT ON FUNCTION tracer.unplaced_alerts() IS 'How many alerts wait for a pass, and since when the oldest does (NULL: none); without those that were set aside.';
 
 CREATE VIEW tracer.workers AS
 SELECT d.datname AS database,

@@ -12,7 +12,8 @@
  *     SELECT after, channel, events FROM heard ORDER BY n;
  */
 CREATE TEMP TABLE clock (started timestamptz, at timestamptz, seen_event bigint);
-INSERT INTO clock SELECT date_trunc('second', now()), date_trunc('second', now()), coalesce(max(event_id), 0) FROM tracer.incident_event;
+-- not before the extension was created: what was noticed earlier is no news
+INSERT INTO clock SELECT s.at, s.at, coalesce((SELECT max(event_id) FROM tracer.incident_event), 0) FROM date_trunc('second', now() + interval '1 second') AS s (at);
 CREATE TEMP TABLE heard (n bigint GENERATED ALWAYS AS IDENTITY, after interval, channel text, incident_id bigint, event text, events text[],
                          form text, mode text, role text, reason text, key text, attempt int, outcome text, body text, url text, headers text[]);
 CREATE TEMP TABLE claimed (notification_id bigint, attempt int, channel text, kind text, method text, url text, headers text[], body text, options jsonb, timeout_ms int);

@@ -85,7 +85,8 @@ tap() {
     _dir=$WORK/out/tap/$_n
     as_server mkdir -p "$_dir/tmp_check/log"
     _t0=$(date +%s) _rc=0
-    (cd "$_dir" && as_server env PATH="$PATH" PERL5LIB="$PGXS_DIR/src/test/perl:$WORK/src/test/lib${PERL5LIB:+:$PERL5LIB}" \
+    # shellcheck disable=SC2086
+    (cd "$_dir" && as_server env $SERVER_ENV PATH="$PATH" PERL5LIB="$PGXS_DIR/src/test/perl:$WORK/src/test/lib${PERL5LIB:+:$PERL5LIB}" \
         PG_REGRESS="$PGXS_DIR/src/test/regress/pg_regress" TESTDIR="$_dir" TESTDATADIR="$_dir/tmp_check" \
         TESTLOGDIR="$_dir/tmp_check/log" top_builddir="$_dir" TRACER_TOP="$WORK/src" TRACER_PG_MAJOR="$PG_MAJOR" \
         TRACER_NO_CRON="$TRACER_NO_CRON" PG_CONFIG="$PG_CONFIG" HOME="$_dir" \

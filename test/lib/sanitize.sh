@@ -1,7 +1,7 @@
 #!/bin/sh
-# sanitize.sh: regression and isolation tests on a build with AddressSanitizer
-# and UndefinedBehaviorSanitizer, both of which abort the server when they find
-# something. Each of the two counts as one test.
+# sanitize.sh: regression tests, isolation tests and the delivery of notifications
+# on a build with AddressSanitizer and UndefinedBehaviorSanitizer, both of which
+# abort the server when they find something. Each of the three counts as one test.
 #
 # The server is a copy: PostgreSQL finds its files relative to its program, so
 # the installed one keeps its own library. Leaks are not looked for, because a
@@ -30,14 +30,17 @@ export EXTRA_LIBS="-fsanitize=address,undefined"
 export SERVER_ENV="LD_PRELOAD=$asan ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1"
 
 passed=0 failed=0
-for suite in regress isolation; do
-    if SUITE=$suite LOGS=$copy/logs sh "$TOP/test/lib/run.sh" >"$copy/out" 2>&1; then
+for suite in regress isolation tap; do
+    only=
+    # the worker, and the library that only its sender loads
+    [ $suite = tap ] && only=310_delivery
+    if SUITE=$suite T=$only TRACER_KILLS=4 LOGS=$copy/logs sh "$TOP/test/lib/run.sh" >"$copy/out" 2>&1; then
         passed=$((passed + 1))
         sed 's/^\([0-9]* passed\), \([0-9]* failed\)$/(\1, \2)/' "$copy/out"
     else
         failed=$((failed + 1))
         sed 's/^\([0-9]* passed\), \([0-9]* failed\)$/(\1, \2)/' "$copy/out"
-        grep -hE -A25 'AddressSanitizer|runtime error' "$copy/logs/server.log" 2>/dev/null | head -120
+        grep -hE -A25 'AddressSanitizer|runtime error' "$copy/logs/server.log" "$copy"/logs/*/*.log 2>/dev/null | head -120
     fi
 done
 
