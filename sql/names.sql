@@ -22,6 +22,9 @@ SELECT n, tracer.canonical(n) FROM unnest(ARRAY['test.unique_orders', 'prod.x', 
 -- Two assets that differ in case alone: neither is meant by a third spelling.
 INSERT INTO tracer.asset (name) VALUES ('Shop.Orders');
 SELECT n, tracer.canonical(n) FROM unnest(ARRAY['shop.orders', 'Shop.Orders', 'SHOP.ORDERS', 'prod.shop.orders', 'prod.SHOP.ORDERS']) n;
+-- One name or many: the same.
+SELECT count(*), count(*) FILTER (WHERE n.name IS DISTINCT FROM tracer.canonical(n.called)) AS differ
+  FROM tracer.resolve_names(ARRAY['shop.orders', 'SHOP.ORDERS', 'prod.shop.orders', 'prod.SHOP.RAW', 'Shop.Raw', 'model.dw.orders', 'MODEL.DW.orders', 'prod.nothing', 'prod.', 'nothing', '', 'nothing', NULL]) n;
 DELETE FROM tracer.asset WHERE name = 'Shop.Orders';
 -- Walks, edges and changes go by the same names.
 SELECT * FROM tracer.downstream('PROD.nothing');
