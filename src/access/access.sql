@@ -39,6 +39,7 @@ VALUES
   ('reader', 'SELECT', 'table', 'delivery_attempt'),
   ('reader', 'SELECT', 'table', 'episode'),
   ('reader', 'SELECT', 'table', 'evidence_row'),
+  ('reader', 'SELECT', 'table', 'foreign_incident'),
   ('reader', 'SELECT', 'table', 'foreign_row'),
   ('reader', 'SELECT', 'table', 'group_rule'),
   ('reader', 'SELECT', 'table', 'identity_log'),

@@ -331,20 +331,31 @@ SELECT count(*) FROM noted
 $$;
 COMMENT ON FUNCTION tracer.take_gone(tracer.intake_row[]) IS 'Marks the assets that an import among these rows named before and no longer does (tags gone_since), and writes a change for each; returns how many. Not for users.';
 
+-- What other tools call incidents that tracer opened there.
+CREATE TABLE tracer.foreign_incident (
+    id  text PRIMARY KEY,
+    key text NOT NULL
+);
+SELECT pg_catalog.pg_extension_config_dump('tracer.foreign_incident', '');
+COMMENT ON TABLE tracer.foreign_incident IS 'Ids that other tools gave to incidents that tracer opened there, as their webhooks told.';
+COMMENT ON COLUMN tracer.foreign_incident.id IS 'The tool and its id, such as pagerduty:PGR0VU2.';
+COMMENT ON COLUMN tracer.foreign_incident.key IS 'The key that tracer opened it under.';
+
 CREATE FUNCTION tracer.incident_of(key text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    number bigint := substring(key FROM '^(?:tracer[-:/])?(\d{1,18})$')::bigint;
+    named  text := coalesce((SELECT f.key FROM tracer.foreign_incident f WHERE f.id = incident_of.key), key);
+    number bigint := substring(named FROM '^(?:tracer[-:/])?(\d{1,18})$')::bigint;
 BEGIN
     IF number IS NULL AND to_regclass('tracer.thread') IS NOT NULL THEN
-        EXECUTE 'SELECT t.incident_id FROM tracer.thread t WHERE t.key = $1' INTO number USING key;
+        EXECUTE 'SELECT t.incident_id FROM tracer.thread t WHERE t.key = $1' INTO number USING named;
     END IF;
     RETURN number;
 END
 $$;
-COMMENT ON FUNCTION tracer.incident_of(text) IS 'The incident that another tool means by a key: its number, also with tracer- before it, or the key of the thread under which a channel files it. NULL for a key that says nothing to tracer.';
+COMMENT ON FUNCTION tracer.incident_of(text) IS 'The incident that another tool means by a key: its number, also with tracer- before it, the key of the thread under which a channel files it, or the tool''s own id (tracer.foreign_incident). NULL for a key that says nothing to tracer.';
 
 -- What people did in other tools. Returns what could not be done, NULL if nothing.
 CREATE FUNCTION tracer.take_actions(items tracer.intake_row[]) RETURNS text
@@ -370,6 +381,9 @@ BEGIN
                     IF NOT over THEN PERFORM tracer.resolve(number, i.details ->> 'note', by => i.author); END IF;
                 WHEN 'reopen' THEN
                     IF over THEN PERFORM tracer.reopen(number, i.author); END IF;
+                WHEN 'known' THEN
+                    INSERT INTO tracer.foreign_incident AS f (id, key) VALUES (i.details ->> 'id', i.dedup_key)
+                    ON CONFLICT (id) DO UPDATE SET key = excluded.key WHERE f.key <> excluded.key;
                 WHEN 'note' THEN
                     PERFORM tracer.note(number, i.details ->> 'note', i.author);
                 WHEN 'wrong_root' THEN

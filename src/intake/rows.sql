@@ -51,7 +51,7 @@ RETURNS tracer.intake_row
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT ROW('action', NULL, NULL, NULL, NULL, incident, NULL, NULL, NULL, NULL, NULL, NULL,
                  kind, author, NULL, NULL, details)::tracer.intake_row $$;
-COMMENT ON FUNCTION tracer.an_action(text, text, text, jsonb) IS 'Says that a person did something to an incident in another tool: acknowledge, resolve, reopen, note, wrong_root or not_mine. incident is its number, or the key under which a channel files it.';
+COMMENT ON FUNCTION tracer.an_action(text, text, text, jsonb) IS 'Says that a person did something to an incident in another tool: acknowledge, resolve, reopen, note, wrong_root or not_mine; or that the tool gave it the id in details (known). incident is its number, or the key under which a channel files it.';
 
 CREATE FUNCTION tracer.nothing(title text)
 RETURNS tracer.intake_row
