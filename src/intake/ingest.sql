@@ -407,6 +407,38 @@ END
 $$;
 COMMENT ON FUNCTION tracer.take_actions(tracer.intake_row[]) IS 'Does to incidents what people did to them elsewhere, in their name; returns what could not be done, NULL if all was. Not for users.';
 
+-- A CASE, as a dynamic statement would be planned for each body.
+CREATE FUNCTION tracer.read_format(format text, body jsonb, headers jsonb) RETURNS tracer.intake_row[]
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    CASE format
+        WHEN 'alertmanager' THEN RETURN tracer.read_alertmanager(body, headers);
+        WHEN 'prometheus' THEN RETURN tracer.read_prometheus(body, headers);
+        WHEN 'grafana' THEN RETURN tracer.read_grafana(body, headers);
+        WHEN 'pagerduty' THEN RETURN tracer.read_pagerduty(body, headers);
+        WHEN 'opsgenie' THEN RETURN tracer.read_opsgenie(body, headers);
+        WHEN 'incident_io' THEN RETURN tracer.read_incident_io(body, headers);
+        WHEN 'datadog' THEN RETURN tracer.read_datadog(body, headers);
+        WHEN 'cloudwatch' THEN RETURN tracer.read_cloudwatch(body, headers);
+        WHEN 'dbt' THEN RETURN tracer.read_dbt(body, headers);
+        WHEN 'dbt_cloud' THEN RETURN tracer.read_dbt_cloud(body, headers);
+        WHEN 'airflow' THEN RETURN tracer.read_airflow(body, headers);
+        WHEN 'openlineage' THEN RETURN tracer.read_openlineage(body, headers);
+        WHEN 'great_expectations' THEN RETURN tracer.read_great_expectations(body, headers);
+        WHEN 'soda' THEN RETURN tracer.read_soda(body, headers);
+        WHEN 'monte_carlo' THEN RETURN tracer.read_monte_carlo(body, headers);
+        WHEN 'sentry' THEN RETURN tracer.read_sentry(body, headers);
+        WHEN 'github' THEN RETURN tracer.read_github(body, headers);
+        WHEN 'gitlab' THEN RETURN tracer.read_gitlab(body, headers);
+        WHEN 'circleci' THEN RETURN tracer.read_circleci(body, headers);
+        WHEN 'cloudevents' THEN RETURN tracer.read_cloudevents(body, headers);
+        WHEN 'slack' THEN RETURN tracer.read_slack(body, headers);
+    END CASE;
+END
+$$;
+COMMENT ON FUNCTION tracer.read_format(text, jsonb, jsonb) IS 'What a body says, by the reader of this format (tracer.source_formats). Errors: case_not_found for a format that there is not, and those of the reader.';
+
 CREATE FUNCTION tracer.take_body(source text, body text, raw bytea, headers jsonb, flaw text,
                                  OUT alerts bigint, OUT changes bigint, OUT edges bigint, OUT assets bigint, OUT quarantined bigint)
 LANGUAGE plpgsql VOLATILE
@@ -454,7 +486,7 @@ BEGIN
             ELSIF how.format = 'generic' THEN
                 items := tracer.read_generic(doc, own.fields);
             ELSE
-                EXECUTE 'SELECT tracer.read_' || how.format || '($1, $2)' INTO items USING doc, headers;
+                items := tracer.read_format(how.format, doc, headers);
             END IF;
             IF cardinality(items) = 1 THEN
                 kinds := ARRAY[items[1].what];
@@ -547,6 +579,7 @@ AS $$
 DECLARE
     content text;
     flaw    text;
+    taken   record;
 BEGIN
     BEGIN
         content := convert_from(body, 'UTF8');
@@ -554,8 +587,8 @@ BEGIN
         content := tracer.repair_utf8(body);
         flaw := 'not valid UTF-8';
     END;
-    SELECT t.* INTO alerts, changes, edges, assets, quarantined
-      FROM tracer.take_body(source, content, body, headers, flaw) AS t;
+    taken := tracer.take_body(source, content, body, headers, flaw);
+    alerts := taken.alerts; changes := taken.changes; edges := taken.edges; assets := taken.assets; quarantined := taken.quarantined;
 END
 $$;
 COMMENT ON FUNCTION tracer.ingest(text, bytea, jsonb) IS 'As tracer.ingest() of text, for a body that may not be valid UTF-8: what is none becomes a replacement character, and the body is kept as it came.';
