@@ -212,7 +212,6 @@ CREATE FUNCTION tracer.take_assets(source text, items tracer.intake_row[]) RETUR
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET enable_nestloop = off
 SET jit = off
 AS $$
 #variable_conflict use_column
@@ -263,7 +262,6 @@ CREATE FUNCTION tracer.take_edges(source text, items tracer.intake_row[]) RETURN
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET enable_nestloop = off
 SET jit = off
 AS $$
 #variable_conflict use_column
@@ -309,7 +307,6 @@ CREATE FUNCTION tracer.take_gone(items tracer.intake_row[]) RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET enable_nestloop = off
 SET jit = off
 AS $$
 WITH scope AS (

@@ -56,7 +56,6 @@ CREATE FUNCTION tracer.add_aliases(alias text[], asset text[], namespace text) R
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET enable_nestloop = off
 AS $$
 #variable_conflict use_column
 DECLARE
