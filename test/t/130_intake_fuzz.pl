@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TracerTest;
 
-my $runs = $ENV{FUZZ_RUNS} // 4000;
+my $runs = $ENV{FUZZ_RUNS} // 1500;
 my $seed = $ENV{FUZZ_SEED} // 42;
 my $node = new_node('main', 'fsync = off', 'synchronous_commit = off');
 my @corpus;
