@@ -45,6 +45,7 @@ SELECT * FROM pg_temp.sent('grafana', '{"receiver": "w", "status": "firing", "or
 SELECT * FROM pg_temp.sent('grafana', '{"dashboardId": 1, "evalMatches": [{"value": 1, "metric": "Count", "tags": {"service": "etl"}}], "message": "Notification", "orgId": 1, "panelId": 2, "ruleId": 7, "ruleName": "Panel Title alert", "ruleUrl": "http://g/d/x", "state": "alerting", "tags": {"severity": "high"}, "title": "[Alerting] Panel Title alert"}');
 SELECT * FROM pg_temp.sent('grafana', '{"evalMatches": [], "orgId": 1, "ruleId": 7, "ruleName": "Panel Title alert", "state": "ok", "tags": {"service": "etl"}}');
 SELECT * FROM pg_temp.sent('grafana', '{"orgId": 1, "ruleId": 7, "ruleName": "Panel Title alert", "state": "paused"}');
+SELECT * FROM pg_temp.sent('grafana', '{"status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "DatasourceNoData", "rulename": "Rows of orders", "dataset": "orders"}, "annotations": {}, "startsAt": "2024-03-01T13:00:00Z", "fingerprint": "nd", "panelURL": "http://g/p"}]}');
 -- PagerDuty: Events API v2, a change event.
 SELECT * FROM pg_temp.sent('pagerduty', '{"payload": {"summary": "DISK at 99% on db-4", "timestamp": "2015-07-17T08:42:58.315+0000", "severity": "critical", "source": "prod-datapipe03.example.com", "component": "postgres", "group": "prod-datapipe", "class": "disk", "custom_details": {"free space": "1%"}}, "routing_key": "secret", "dedup_key": "samplekeyhere", "event_action": "trigger", "client": "Sample", "client_url": "https://monitoring.example.com"}');
 SELECT * FROM pg_temp.sent('pagerduty', '{"routing_key": "secret", "dedup_key": "samplekeyhere", "event_action": "acknowledge"}');
@@ -55,6 +56,10 @@ SELECT count(*) AS secrets FROM tracer.alert WHERE payload::text LIKE '%secret%'
 SELECT * FROM pg_temp.sent('opsgenie', '{"message": "An example alert message", "alias": "Life is too short for no alias", "description": "Every alert needs a description", "tags": ["OverwriteQuietHours", "table:orders"], "details": {"key1": "value1"}, "entity": "An example entity", "priority": "P1"}');
 SELECT * FROM pg_temp.sent('opsgenie', '{"action": "Close", "alert": {"alertId": "052652ac", "message": "An example alert message", "tags": ["table:orders"], "alias": "Life is too short for no alias", "createdAt": 1706745600000, "updatedAt": 1706749200000000000, "entity": "An example entity", "priority": "P1"}, "integrationName": "hook"}');
 SELECT * FROM pg_temp.sent('opsgenie', '{"action": "AddNote", "alert": {"alertId": "052652ac", "message": "m", "alias": "a"}}');
+-- What is done to an alert: its alias is in the path, which the gateway tells.
+SELECT * FROM pg_temp.sent('opsgenie', '{"message": "Loader down", "alias": "loader", "entity": "loader"}');
+SELECT * FROM pg_temp.sent('opsgenie', '{"user": "Monitoring Script", "source": "AWS Lambda", "note": "Back again"}', '{"x-opsgenie-alias": "loader", "x-opsgenie-action": "close"}');
+SELECT * FROM pg_temp.sent('opsgenie', '{"user": "Monitoring Script"}', '{"x-opsgenie-alias": "loader", "x-opsgenie-action": "acknowledge"}');
 -- incident.io
 SELECT * FROM pg_temp.sent('incident_io', '{"title": "*errors.withMessage: failed", "description": "We have detected", "deduplication_key": "unique-key", "status": "firing", "metadata": {"team": ["my-team"], "service": "my-service", "priority": "P2"}, "source_url": "https://www.example.com/alert"}');
 SELECT * FROM pg_temp.sent('incident_io', '{"title": "*errors.withMessage: failed", "deduplication_key": "unique-key", "status": "resolved", "metadata": {"service": "my-service"}}');
@@ -62,6 +67,8 @@ SELECT * FROM pg_temp.sent('incident_io', '{"title": "*errors.withMessage: faile
 SELECT * FROM pg_temp.sent('datadog', '{"body": "%%%\n@webhook-tracer too slow\n%%%", "last_updated": "1706745600000", "event_type": "query_alert_monitor", "title": "[Triggered on {service:etl,env:prod}] Job takes too long", "date": "1706745600000", "org": {"id": "1", "name": "acme"}, "id": "7345"}');
 SELECT * FROM pg_temp.sent('datadog', '{"body": "", "event_type": "query_alert_monitor", "title": "[Recovered on {service:etl,env:prod}] Job takes too long", "date": "1706749200000", "org": {"id": "1", "name": "acme"}, "id": "7346"}');
 SELECT * FROM pg_temp.sent('datadog', '{"id": "1", "key": "abc", "transition": "Warn", "title": "[Warn on {host:a}] Disk", "scope": "host:a", "tags": "env:prod,dataset:orders", "priority": "", "date": "1706745600000", "link": "https://dd", "body": "x", "hostname": "a"}');
+SELECT * FROM pg_temp.sent('datadog', '{"body": "", "event_type": "query_alert_monitor", "title": "[P1] [Triggered] Disk of the loader", "date": "1706745600000", "id": "8"}');
+SELECT * FROM pg_temp.sent('datadog', '{"body": "", "event_type": "query_alert_monitor", "title": "[P1] [Recovered] Disk of the loader", "date": "1706745700000", "id": "9"}');
 -- CloudWatch, through SNS.
 \set path :abs_srcdir '/test/data/intake/cloudwatch/single_metric.json'
 \set body `cat :'path'`
@@ -83,6 +90,14 @@ SELECT * FROM pg_temp.sent('dbt', '{"metadata": {"dbt_schema_version": "https://
               {"status": "success", "timing": [], "message": "SELECT 1", "unique_id": "model.shop.other"}], "elapsed_time": 10, "args": {"which": "build"}}');
 SELECT * FROM pg_temp.sent('dbt', '{"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/run-results/v6.json", "generated_at": "2024-01-15T04:00:00Z", "invocation_id": "inv2", "env": {}}, "results": [{"status": "success", "timing": [], "unique_id": "model.shop.stg_orders"}, {"status": "success", "timing": [], "unique_id": "model.shop.fct_orders"}, {"status": "pass", "timing": [], "unique_id": "test.shop.not_null_id.abc"}]}');
 SELECT * FROM pg_temp.sent('dbt', '{"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/sources/v3.json", "generated_at": "2024-01-15T05:00:00Z", "invocation_id": "inv3", "env": {}}, "results": [{"unique_id": "source.shop.raw.orders", "max_loaded_at": "2024-01-14T01:00:00Z", "snapshotted_at": "2024-01-15T05:00:00Z", "max_loaded_at_time_ago_in_s": 100800.4, "status": "error", "criteria": {"error_after": {"count": 24, "period": "hour"}}}, {"unique_id": "source.shop.raw.users", "status": "pass", "snapshotted_at": "2024-01-15T05:00:00Z"}, {"unique_id": "source.shop.raw.x", "error": "no relation", "status": "runtime error"}]}');
+-- What dbt itself has written: successes, which leave nothing.
+\set path :abs_srcdir '/test/data/intake/dbt/run_results_v4.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('dbt', :'body');
+SELECT * FROM pg_temp.sent('dbt', jsonb_set(:'body', '{results,0,status}', '"error"')::text);
+\set path :abs_srcdir '/test/data/intake/dbt/run_results_v6.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('dbt', :'body');
 -- dbt before 0.19
 SELECT * FROM pg_temp.sent('dbt', '{"generated_at": "2020-08-01T00:00:00Z", "elapsed_time": 1, "results": [{"node": {"unique_id": "model.shop.old"}, "error": "boom", "status": "ERROR", "fail": null, "skip": false, "warn": null}]}');
 -- dbt Cloud
@@ -99,6 +114,14 @@ SELECT * FROM pg_temp.sent('openlineage', '{"eventType": "FAIL", "eventTime": "2
 SELECT * FROM pg_temp.sent('openlineage', '{"eventType": "COMPLETE", "eventTime": "2024-01-15T03:00:00Z", "run": {"runId": "r3"}, "job": {"namespace": "spark", "name": "agg"}, "inputs": [], "outputs": []}');
 SELECT * FROM pg_temp.sent('openlineage', '{"eventTime": "2024-01-15T03:00:00Z", "job": {"namespace": "default", "name": "loader", "facets": {"ownership": {"owners": [{"name": "ingestion"}]}}}, "inputs": [{"namespace": "kafka://k", "name": "topic"}]}');
 SELECT * FROM pg_temp.sent('openlineage', '{"eventTime": "2024-01-15T03:00:00Z", "dataset": {"namespace": "kafka://k", "name": "topic", "facets": {"dataQualityAssertions": {"assertions": [{"assertion": "fresh", "success": false, "severity": "warn"}]}}}}');
+\set path :abs_srcdir '/test/data/intake/openlineage/run_event.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('openlineage', :'body');
+SELECT * FROM pg_temp.sent('openlineage', jsonb_set(:'body', '{eventType}', '"ABORT"')::text);
+SELECT * FROM pg_temp.sent('openlineage', jsonb_set(jsonb_set(:'body', '{eventTime}', '"2020-12-28T19:55:00Z"'), '{run,runId}', '"next"')::text);
+\set path :abs_srcdir '/test/data/intake/openlineage/dataset_event.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('openlineage', :'body');
 SELECT upstream, downstream, kind, source FROM tracer.lineage_edges ORDER BY 1, 2;
 -- Great Expectations, before and after version 1.
 SELECT * FROM pg_temp.sent('great_expectations', '{"success": false, "meta": {"expectation_suite_name": "orders.warning", "run_id": {"run_name": "r", "run_time": "2024-01-15T03:45:00+00:00"}, "active_batch_definition": {"datasource_name": "pg", "data_asset_name": "orders"}}, "results": [{"success": false, "expectation_config": {"expectation_type": "expect_column_values_to_not_be_null", "kwargs": {"column": "id"}}, "result": {"element_count": 100, "unexpected_count": 5}, "exception_info": {"raised_exception": false}}, {"success": true, "expectation_config": {"expectation_type": "expect_column_to_exist", "kwargs": {"column": "id"}}}], "statistics": {}}');
@@ -249,6 +272,12 @@ SELECT acknowledged_by FROM tracer.incident WHERE incident_id = :incident;
 -- What tracer said itself, and incidents that are PagerDuty's own.
 SELECT * FROM pg_temp.sent('pagerduty', format('{"event": {"event_type": "incident.resolved", "agent": {"type": "service_reference", "summary": "API"}, "data": {"incident_key": "tracer-%s"}}}', :incident));
 SELECT * FROM pg_temp.sent('pagerduty', '{"event": {"event_type": "incident.resolved", "agent": {"type": "user_reference", "summary": "Ann"}, "data": {"incident_key": "somebody else''s"}}}');
+-- A note names the incident by PagerDuty's id alone, which an earlier webhook told.
+SELECT * FROM pg_temp.sent('pagerduty', '{"event": {"event_type": "incident.annotated", "agent": {"type": "user_reference", "summary": "Ann"}, "data": {"incident": {"id": "Q1UNKNOWN", "type": "incident_reference"}, "id": "PN0", "content": "Whose?", "type": "incident_note"}}}');
+SELECT * FROM pg_temp.sent('pagerduty', '{"event": {"event_type": "incident.annotated", "agent": {"type": "user_reference", "summary": "Ann"}, "data": {"incident": {"id": "PGR0", "type": "incident_reference"}, "id": "PN1", "content": "The disk is full", "trimmed": false, "type": "incident_note"}}}');
+SELECT * FROM pg_temp.sent('pagerduty', '{"event": {"event_type": "incident.status_update_published", "agent": {"type": "user_reference", "summary": "Ann"}, "data": {"incident": {"id": "PGR0", "type": "incident_reference"}, "id": "PS1", "message": "A disk is being added", "type": "incident_status_update"}}}');
+SELECT * FROM pg_temp.sent('pagerduty', '{"event": {"event_type": "incident.triggered", "agent": {"type": "service_reference", "summary": "API"}, "data": {"id": "Q2", "incident_key": "somebody else''s"}}}');
+SELECT * FROM tracer.foreign_incident;
 SELECT * FROM pg_temp.sent('slack', format('payload={"type": "block_actions", "user": {"id": "U1", "username": "ann", "name": "ann"}, "actions": [{"action_id": "tracer_not_mine", "type": "button", "value": "%s"}, {"action_id": "tracer_wrong_root", "type": "static_select", "selected_option": {"value": "%s|people"}}]}', :incident, :incident));
 SELECT * FROM pg_temp.sent('slack', format('{"type": "block_actions", "user": {"id": "U1", "username": "ann"}, "actions": [{"action_id": "tracer_resolve", "type": "button", "value": "%s"}]}', :incident));
 SELECT * FROM pg_temp.sent('slack', format('{"type": "block_actions", "user": {"id": "U1", "username": "ann"}, "actions": [{"action_id": "tracer_resolve", "type": "button", "value": "%s"}]}', :incident));

@@ -22,6 +22,9 @@ SELECT n, tracer.canonical(n) FROM unnest(ARRAY['test.unique_orders', 'prod.x', 
 -- Two assets that differ in case alone: neither is meant by a third spelling.
 INSERT INTO tracer.asset (name) VALUES ('Shop.Orders');
 SELECT n, tracer.canonical(n) FROM unnest(ARRAY['shop.orders', 'Shop.Orders', 'SHOP.ORDERS', 'prod.shop.orders', 'prod.SHOP.ORDERS']) n;
+-- One name or many: the same.
+SELECT count(*), count(*) FILTER (WHERE n.name IS DISTINCT FROM tracer.canonical(n.called)) AS differ
+  FROM tracer.resolve_names(ARRAY['shop.orders', 'SHOP.ORDERS', 'prod.shop.orders', 'prod.SHOP.RAW', 'Shop.Raw', 'model.dw.orders', 'MODEL.DW.orders', 'prod.nothing', 'prod.', 'nothing', '', 'nothing', NULL]) n;
 DELETE FROM tracer.asset WHERE name = 'Shop.Orders';
 -- Walks, edges and changes go by the same names.
 SELECT * FROM tracer.downstream('PROD.nothing');
@@ -104,22 +107,47 @@ SELECT * FROM tracer.merge_by_rules() ORDER BY 1;
 SELECT * FROM tracer.merge_by_rules();
 SELECT name FROM tracer.asset WHERE name ~ 'lake' ORDER BY 1;
 
--- What importers say: two that give one name to two assets say that they are one; a person's word holds.
+-- What importers say. A name that stood for nothing becomes an alias; a tool may move its own; a person's word holds; what
+-- contradicts is a claim, and nothing is joined.
 SELECT tracer.add_aliases(ARRAY['m.a', 'm.b', 'lake.a'], ARRAY['lake.a', 'lake.b', 'lake.a'], 'dbt');
 SELECT tracer.add_aliases(ARRAY['m.a', 'm.b'], ARRAY['lake.a', 'lake.b'], 'dbt');
 SELECT tracer.add_aliases(ARRAY['m.a', 'b2'], ARRAY['lake.c', 'lake.c'], 'dbt');
 SELECT tracer.add_aliases(ARRAY['m.a'], ARRAY['lake.d'], 'openlineage');
-SELECT tracer.add_aliases(ARRAY['lake.e'], ARRAY['M.A'], 'openlineage');
-SELECT alias, asset, namespace FROM tracer.asset_alias WHERE alias IN ('m.a', 'm.b', 'b2', 'lake.e') ORDER BY 1;
--- Two tools, one table: the catalog's name and dbt's relation, spelt otherwise.
-INSERT INTO tracer.asset (name) VALUES ('sales.facts'), ('model.dw.facts'), ('model.dw.moved'), ('people.facts');
+SELECT tracer.add_aliases(ARRAY['lake.e', 'LAKE.A', 'b2'], ARRAY['M.A', 'lake.c', 'lake.d'], 'openlineage');
+SELECT alias, asset, namespace FROM tracer.asset_alias WHERE alias IN ('m.a', 'm.b', 'b2', 'lake.e', 'LAKE.A') ORDER BY 1;
+SELECT alias, namespace, asset, stands_for, because FROM tracer.alias_conflicts ORDER BY 1, 2;
+SELECT count(*) FROM tracer.asset WHERE name ~ '^lake\.[a-e]$';
+-- Said again, they are the same; said otherwise, the last word counts; once true, they are gone.
+SELECT tracer.add_aliases(ARRAY['lake.e'], ARRAY['lake.c'], 'openlineage');
+SELECT count(*) FROM tracer.alias_claim;
+SELECT tracer.add_aliases(ARRAY['lake.e'], ARRAY['lake.d'], 'openlineage');
+SELECT asset, stands_for FROM tracer.alias_conflicts WHERE alias = 'lake.e';
+UPDATE tracer.asset_alias SET asset = 'lake.d' WHERE alias = 'm.a';
+SELECT alias FROM tracer.alias_conflicts ORDER BY 1;
+-- A person decides: no, or yes.
+SELECT tracer.reject_alias('LAKE.A', 'lake.d');
+SELECT tracer.reject_alias('LAKE.A', 'lake.c');
+SELECT tracer.add_aliases(ARRAY['LAKE.A'], ARRAY['lake.c'], 'openlineage');
+SELECT alias FROM tracer.alias_conflicts ORDER BY 1;
+SELECT * FROM tracer.merge_by_claims('dbt');
+SELECT * FROM tracer.merge_by_claims();
+SELECT tracer.canonical('lake.e'), tracer.canonical('lake.d');
+SELECT alias FROM tracer.alias_conflicts;
+-- Two tools, one table. What comes later joins what is there, whichever comes first, by any spelling.
+INSERT INTO tracer.asset (name) VALUES ('sales.facts'), ('people.facts');
 SELECT tracer.add_aliases(ARRAY['db.sales.facts'], ARRAY['sales.facts'], 'catalog');
-SELECT tracer.add_aliases(ARRAY['"DB"."SALES"."FACTS"'], ARRAY['model.dw.facts'], 'dbt');
-SELECT tracer.add_aliases(ARRAY['"DB"."SALES"."FACTS"'], ARRAY['model.dw.facts'], 'dbt'), tracer.add_aliases(ARRAY['db.sales.facts'], ARRAY['sales.facts'], 'catalog');
+SELECT tracer.add_aliases(ARRAY['"DB"."SALES"."FACTS"', 'test.facts'], ARRAY['model.dw.facts', 'model.dw.facts'], 'dbt');
+SELECT tracer.add_aliases(ARRAY['"DB"."SALES"."FACTS"', 'test.facts'], ARRAY['model.dw.facts', 'model.dw.facts'], 'dbt'), tracer.add_aliases(ARRAY['db.sales.facts'], ARRAY['sales.facts'], 'catalog');
+-- A tool that renames: its own names move with it.
+SELECT tracer.add_aliases(ARRAY['test.facts'], ARRAY['model.dw.moved'], 'dbt');
 SELECT tracer.accept_alias('facts!', 'people.facts');
-SELECT tracer.add_aliases(ARRAY['facts!', '"DB"."SALES"."FACTS"'], ARRAY['model.dw.moved', 'model.dw.moved'], 'dbt');
-SELECT name FROM tracer.asset WHERE name ~ 'facts|moved' ORDER BY 1;
-SELECT alias, asset, namespace FROM tracer.asset_alias WHERE alias ~* 'facts' ORDER BY alias COLLATE "C";
+SELECT tracer.add_aliases(ARRAY['facts!'], ARRAY['model.dw.facts'], 'dbt');
+-- An asset whose names lead to two others stays itself; so does one that the same call names.
+SELECT tracer.add_aliases(ARRAY['sales.facts', 'people.facts'], ARRAY['model.dw.both', 'model.dw.both'], 'dbt');
+SELECT tracer.add_aliases(ARRAY['model.dw.two', 'model.dw.two'], ARRAY['model.dw.one', 'model.dw.two'], 'dbt');
+INSERT INTO tracer.asset (name) VALUES ('model.dw.both'), ('model.dw.one'), ('model.dw.two');
+SELECT alias, asset, namespace FROM tracer.asset_alias WHERE alias ~* 'facts|dw' ORDER BY alias COLLATE "C";
+SELECT alias, namespace, asset, stands_for, because FROM tracer.alias_conflicts ORDER BY 1, 2;
 SELECT tracer.add_aliases(ARRAY['x'], ARRAY['lake.a', 'lake.b'], 'dbt');
 SELECT tracer.add_aliases(ARRAY['x'], ARRAY['lake.a'], NULL);
 

@@ -46,6 +46,7 @@ static const struct
 	ENTRY(idle_timeout, NUMBER, "75", 1, 3600),
 	ENTRY(database_timeout, NUMBER, "30", 1, 3600),
 	ENTRY(drain_timeout, NUMBER, "20", 0, 3600),
+	ENTRY(links_per_minute, NUMBER, "120", 1, 1000000),
 	ENTRY(retry_after, NUMBER, "5", 1, 3600),
 #undef ENTRY
 };

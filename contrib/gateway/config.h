@@ -24,6 +24,7 @@ typedef struct Config
 	long		idle_timeout;	/* seconds between requests */
 	long		database_timeout;	/* seconds for one transaction */
 	long		drain_timeout;	/* seconds at the end */
+	long		links_per_minute;	/* pages that one address may ask for */
 	long		retry_after;	/* seconds that senders are told */
 } Config;
 

@@ -158,6 +158,10 @@ reply_accepted(Request *r)
 			status = MHD_HTTP_ACCEPTED;
 			buf_puts(&b, "{\"status\":\"success\",\"message\":\"Change event processed\"}\n");
 			break;
+		case ROUTE_OPSGENIE:
+			status = MHD_HTTP_ACCEPTED;
+			buf_puts(&b, "{\"result\":\"Request will be processed\",\"took\":0,\"requestId\":\"tracer\"}\n");
+			break;
 		case ROUTE_INCIDENT_IO:
 			status = MHD_HTTP_ACCEPTED;
 			buf_puts(&b, "{\"status\":\"success\",\"message\":\"Event accepted for processing\",\"deduplication_key\":");

@@ -14,12 +14,15 @@
  */
 #include "request.h"
 
+#include <netinet/in.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "bucket.h"
 #include "metrics.h"
 #include "pool.h"
 #include "reply.h"
@@ -32,6 +35,10 @@
 
 static const Config *config;
 static atomic_size_t memory;
+
+/* Who asked for how many pages. */
+static Peers askers;
+static pthread_mutex_t askers_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void
 requests_init(const Config *c)
@@ -124,6 +131,8 @@ token_in_header(Request *r, Buf *token)
 
 	if (authorization && strncasecmp(authorization, "Bearer ", 7) == 0)
 		buf_puts(token, authorization + 7 + strspn(authorization + 7, " "));
+	else if (authorization && strncasecmp(authorization, "GenieKey ", 9) == 0)
+		buf_puts(token, authorization + 9 + strspn(authorization + 9, " "));
 	else if (authorization && (user = MHD_basic_auth_get_username_password(r->connection, &password)) != NULL)
 	{
 		buf_puts(token, password ? password : "");
@@ -219,6 +228,14 @@ judge(Request *r, const char *path, const char *method)
 		refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than its source may send");
 	buf_puts(&r->headers, "{");
 	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_header, &r->headers);
+	if (r->route.alias)
+	{
+		/* What its path says, the body does not; last, so that no header of that name counts. */
+		buf_puts(&r->headers, r->headers.len > 1 ? ",\"x-opsgenie-alias\":" : "\"x-opsgenie-alias\":");
+		json_add_string(&r->headers, r->route.alias, r->route.alias_len);
+		buf_puts(&r->headers, ",\"x-opsgenie-action\":");
+		json_add_string(&r->headers, r->route.action, strlen(r->route.action));
+	}
 	buf_puts(&r->headers, "}");
 }
 
@@ -381,12 +398,39 @@ argument(Request *r, const char *name, const char *digits, size_t longest)
 	return s && *s && strlen(s) <= longest && s[strspn(s, digits)] == '\0' ? s : NULL;
 }
 
+/*
+ * Whether whoever asks may have one more page now: signatures cannot be guessed,
+ * but each try asks the database. Of an IPv6 address the network counts.
+ */
+static bool
+may_ask(Request *r)
+{
+	const struct sockaddr *peer = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+	bool		may;
+
+	pthread_mutex_lock(&askers_lock);
+	if (peer->sa_family == AF_INET6)
+		may = peer_take(&askers, &((const struct sockaddr_in6 *) peer)->sin6_addr,
+						IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *) peer)->sin6_addr) ? 16 : 8,
+						(double) config->links_per_minute, now_seconds());
+	else
+		may = peer_take(&askers, &((const struct sockaddr_in *) peer)->sin_addr, 4,
+						(double) config->links_per_minute, now_seconds());
+	pthread_mutex_unlock(&askers_lock);
+	return may;
+}
+
 static enum MHD_Result
 handle_get(Request *r)
 {
 	switch (r->route.kind)
 	{
 		case ROUTE_INCIDENT:
+			if (!may_ask(r))
+			{
+				refuse(r, MHD_HTTP_TOO_MANY_REQUESTS, "More pages than one may ask for in a minute. Try again in a moment.");
+				return reply_refusal(r);
+			}
 			r->job.kind = JOB_PAGE;
 			r->job.incident = argument(r, NULL, "0123456789", 18);
 			r->job.until = argument(r, "until", "0123456789", 18);

@@ -23,6 +23,7 @@ static const struct
 	{"/api/v1/lineage", ROUTE_OPENLINEAGE, "openlineage", NULL},
 	{"/v2/enqueue", ROUTE_ENQUEUE, "pagerduty_events", NULL},
 	{"/v2/change/enqueue", ROUTE_CHANGE, "pagerduty_changes", NULL},
+	{"/v2/alerts", ROUTE_OPSGENIE, "opsgenie", NULL},
 	{"/v2/alert_events/http/", ROUTE_INCIDENT_IO, "incident_io", NULL},
 	{"/v3/pagerduty", ROUTE_PAGERDUTY, "pagerduty_webhook", "pagerduty"},
 	{"/slack/actions", ROUTE_SLACK, "slack", "slack"},
@@ -33,6 +34,20 @@ static const struct
 };
 
 #define N_ROUTES (sizeof routes / sizeof routes[0])
+
+/* What follows /v2/alerts: an alert and what is done to it. An alias may hold slashes. */
+static bool
+opsgenie_action(const char *rest, Route *r)
+{
+	const char *action = strrchr(rest, '/');
+
+	if (rest[0] != '/' || action <= rest + 1 || action[1] == '\0')
+		return false;
+	r->alias = rest + 1;
+	r->alias_len = (size_t) (action - r->alias);
+	r->action = action + 1;
+	return true;
+}
 
 Route
 route_find(const char *path)
@@ -52,7 +67,13 @@ route_find(const char *path)
 
 		if (strncmp(path, routes[i].path, n) != 0)
 			continue;
-		if (routes[i].path[n - 1] == '/' ? *rest == '\0' || strchr(rest, '/') != NULL : *rest != '\0')
+		if (routes[i].kind == ROUTE_OPSGENIE && *rest != '\0')
+		{
+			if (!opsgenie_action(rest, &r))
+				continue;
+			rest = "";
+		}
+		else if (routes[i].path[n - 1] == '/' ? *rest == '\0' || strchr(rest, '/') != NULL : *rest != '\0')
 			continue;
 		r.kind = routes[i].kind;
 		r.source = *rest ? rest : routes[i].source;

@@ -14,6 +14,7 @@ typedef enum RouteKind
 	ROUTE_OPENLINEAGE,			/* POST /api/v1/lineage */
 	ROUTE_ENQUEUE,				/* POST /v2/enqueue */
 	ROUTE_CHANGE,				/* POST /v2/change/enqueue */
+	ROUTE_OPSGENIE,				/* POST /v2/alerts, /v2/alerts/{alias}/{action} */
 	ROUTE_INCIDENT_IO,			/* POST /v2/alert_events/http/{token} */
 	ROUTE_PAGERDUTY,			/* POST /v3/pagerduty */
 	ROUTE_SLACK,				/* POST /slack/actions */
@@ -33,6 +34,9 @@ typedef struct Route
 								 * signatures speak for, or NULL */
 	const char *token;			/* token in the path, or NULL; not terminated */
 	size_t		token_len;
+	const char *alias;			/* Opsgenie's alert in the path, or NULL; not terminated */
+	size_t		alias_len;
+	const char *action;			/* what is done to it; NULL without alias */
 } Route;
 
 extern Route route_find(const char *path);

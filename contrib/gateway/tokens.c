@@ -8,8 +8,7 @@
  * token: they are 128 random bits, which their SHA-256 does not give away. The
  * hash is what is looked up, so how long that takes tells nothing of the token.
  *
- * A limit is a bucket that fills by per_minute / 60 a second and holds one
- * minute's worth, but at least one. Buckets survive a new list.
+ * The buckets that limit them survive a new list.
  */
 #include "tokens.h"
 
@@ -35,12 +34,6 @@ by_hash(const void *a, const void *b)
 	return memcmp(((const Token *) a)->hash, ((const Token *) b)->hash, TOKEN_HASH);
 }
 
-static double
-bucket_size(const Token *t)
-{
-	return t->per_minute < 1 ? 1 : t->per_minute;
-}
-
 void
 tokens_replace(Token *fresh, size_t n)
 {
@@ -54,8 +47,7 @@ tokens_replace(Token *fresh, size_t n)
 	{
 		const Token *was = n_tokens ? bsearch(&fresh[i], tokens, n_tokens, sizeof *tokens, by_hash) : NULL;
 
-		fresh[i].left = was && was->per_minute == fresh[i].per_minute ? was->left : bucket_size(&fresh[i]);
-		fresh[i].counted_at = was ? was->counted_at : 0;
+		fresh[i].sent = was && was->per_minute == fresh[i].per_minute ? was->sent : (Bucket) {0};
 	}
 	old = tokens;
 	n_old = n_tokens;
@@ -84,18 +76,9 @@ tokens_check(const char *token, size_t len, double now, Grant *grant)
 		verdict = fetched ? TOKEN_UNKNOWN : TOKEN_NOT_YET;
 	else
 	{
-		if (t->per_minute > 0)
-		{
-			t->left += (now - t->counted_at) * t->per_minute / 60;
-			if (t->left > bucket_size(t))
-				t->left = bucket_size(t);
-			t->counted_at = now;
-			if (t->left < 1)
-				verdict = TOKEN_TOO_MANY;
-			else
-				t->left -= 1;
-		}
-		if (verdict == TOKEN_GOOD)
+		if (t->per_minute > 0 && !bucket_take(&t->sent, t->per_minute, now))
+			verdict = TOKEN_TOO_MANY;
+		else
 		{
 			grant->source = xstrdup(t->source);
 			grant->body_limit = t->body_limit;

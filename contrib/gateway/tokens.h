@@ -5,6 +5,7 @@
 #ifndef GATEWAY_TOKENS_H
 #define GATEWAY_TOKENS_H
 
+#include "bucket.h"
 #include "util.h"
 
 #define TOKEN_HASH 32
@@ -15,8 +16,7 @@ typedef struct Token
 	char	   *source;
 	size_t		body_limit;
 	double		per_minute;		/* 0: any number */
-	double		left;			/* requests that it may send now */
-	double		counted_at;
+	Bucket		sent;
 } Token;
 
 /* What a token allows. The source is the caller's to free. */

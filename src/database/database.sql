@@ -55,7 +55,10 @@ DECLARE
     e record;
     c record;
 BEGIN
-    -- Names of this database first, so that edges find their assets.
+    -- Names of this database first, so that edges find their assets; a table that
+    -- another tool declared with its database is that one.
+    PERFORM tracer.add_aliases(coalesce(array_agg(current_database() || '.' || r.name), '{}'), coalesce(array_agg(r.name), '{}'), 'catalog')
+       FROM tracer.catalog_relations() r;
     INSERT INTO tracer.asset (name, kind)
     SELECT n.name, min(r.kind)
       FROM tracer.catalog_relations() r
@@ -87,21 +90,12 @@ BEGIN
       FROM tracer.catalog_relations() v
      CROSS JOIN LATERAL tracer.sql_lineage(pg_get_viewdef(v.oid), NULL) l
       JOIN tracer.catalog_relations() s ON s.name = l.source
-     WHERE v.kind IN ('view', 'materialized view') AND l.target_column IS NOT NULL
-       AND tracer.canonical(l.source) <> tracer.canonical(v.name);
-    DELETE FROM tracer.column_lineage o
-     WHERE o.source = 'catalog'
-       AND NOT EXISTS (SELECT FROM unnest(c.us, c.ucs, c.ds, c.dcs) n(u, uc, d, dc)
-                         JOIN tracer.asset u ON u.name = tracer.canonical(n.u)
-                         JOIN tracer.asset d ON d.name = tracer.canonical(n.d)
-                        WHERE (u.asset_id, n.uc, d.asset_id, n.dc) = (o.upstream, o.upstream_column, o.downstream, o.downstream_column));
-    PERFORM tracer.link_columns(c.us, c.ucs, c.ds, c.dcs, 'catalog');
+     WHERE v.kind IN ('view', 'materialized view') AND l.target_column IS NOT NULL;
+    PERFORM tracer.replace_columns(c.us, c.ucs, c.ds, c.dcs, 'catalog');
 
     UPDATE tracer.asset a SET kind = r.kind
       FROM tracer.catalog_relations() r
      WHERE a.name = r.name AND a.kind IS NULL;
-    PERFORM tracer.add_aliases(coalesce(array_agg(current_database() || '.' || a.name), '{}'), coalesce(array_agg(a.name), '{}'), 'catalog')
-       FROM tracer.catalog_relations() r JOIN tracer.asset a ON a.name = r.name;
     PERFORM tracer.take_captured();
     PERFORM tracer.expire_lineage();
 END
@@ -118,7 +112,7 @@ DECLARE
 BEGIN
     WITH taken AS (
         DELETE FROM tracer.lineage_captured c RETURNING c.target, c.source
-    ), edge AS MATERIALIZED (
+    ), edge AS (
         SELECT t.source AS u, t.target AS d FROM taken t WHERE t.source IS NOT NULL
         UNION
         SELECT s.name, t.target
@@ -127,18 +121,12 @@ BEGIN
           JOIN tracer.view_sources() x ON x.view = v.oid
           JOIN tracer.catalog_relations() s ON s.oid = x.source
          WHERE t.source IS NULL
-    ), name AS (
-        SELECT n.* FROM tracer.resolve_names((SELECT array_agg(u) || array_agg(d) FROM edge)) n
     )
-    SELECT array_agg(e.u), array_agg(e.d) INTO ups, downs
-      FROM edge e
-      JOIN name u ON u.called = e.u
-      JOIN name d ON d.called = e.d
-     WHERE u.name <> d.name;
+    SELECT array_agg(e.u), array_agg(e.d) INTO ups, downs FROM edge e;
     IF ups IS NULL THEN
         RETURN 0;
     END IF;
-    RETURN tracer.link(ups, downs, 'data', 'capture');
+    RETURN tracer.link_said(ups, downs, array_fill('data'::text, ARRAY[cardinality(ups)]), 'capture');
 END
 $$;
 COMMENT ON FUNCTION tracer.take_captured() IS 'Makes edges (source capture) of what sessions with tracer.capture_lineage were seen to do; returns how many are new. tracer.import_catalog() ends with it; call it as often as edges should appear.';

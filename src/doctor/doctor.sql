@@ -137,6 +137,11 @@ WITH key AS (
                    coalesce(tracer.sql_string(u.suggestions->0->>'asset'), '''<asset>'''))
        FROM tracer.unresolved_names u
      UNION ALL
+     SELECT 'warning', 'names', c.alias, format('stands for "%s" (%s), while %s says that it is "%s"', c.stands_for, c.because, c.namespace, c.asset),
+            format('SELECT tracer.merge_assets(%s, %s) where both are one, else tracer.reject_alias(%s, %s).', tracer.sql_string(c.stands_for), tracer.sql_string(c.asset),
+                   tracer.sql_string(c.alias), tracer.sql_string(c.asset))
+       FROM tracer.alias_conflicts c
+     UNION ALL
      SELECT 'warning', 'names', l.alias, format('alias of "%s", which is no asset', l.asset),
             'Declare that asset, or correct the alias in tracer.asset_alias.'
        FROM tracer.asset_alias l

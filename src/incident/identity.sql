@@ -257,69 +257,36 @@ END
 $$;
 COMMENT ON FUNCTION tracer.merge_by_rules() IS 'Joins every asset whose name a rule of tracer.alias_rule turns into another name with the asset of that name, which is declared if need be; returns what was joined. For rules that are written after assets were declared under both names. As tracer.merge_assets().';
 
-/*
- * For importers: what a tool says about names. Two tools that give one name to
- * different assets say that these are one; a tool that gives its own name to
- * another asset than before has moved it; what a person says holds.
- */
-CREATE FUNCTION tracer.add_aliases(alias text[], asset text[], namespace text) RETURNS bigint
+CREATE FUNCTION tracer.merge_by_claims(namespace text DEFAULT NULL) RETURNS TABLE (keep text, duplicate text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-    keeps   text[];
-    drops   text[];
-    changed bigint;
+    keeps text[];
+    drops text[];
 BEGIN
-    IF coalesce("add_aliases".namespace, '') = '' THEN
-        RAISE EXCEPTION 'the namespace of aliases must not be NULL or empty'
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Give the name of the tool or importer that knows them.';
-    END IF;
-    IF "add_aliases".alias IS NULL OR "add_aliases".asset IS NULL
-       OR cardinality("add_aliases".alias) <> cardinality("add_aliases".asset)
-       OR array_position("add_aliases".alias, NULL) IS NOT NULL OR array_position("add_aliases".asset, NULL) IS NOT NULL
-       OR '' = ANY ("add_aliases".alias) OR '' = ANY ("add_aliases".asset) THEN
-        RAISE EXCEPTION 'aliases and assets must be arrays of one length, without NULL or empty names'
-            USING ERRCODE = 'array_subscript_error',
-                  HINT = 'The n-th alias is another name of the n-th asset.';
-    END IF;
-
-    -- Where a name stands for another asset already, as declared, as another tool
-    -- says or as it is spelt, this tool says that both are one. Not where its own
-    -- earlier word says so, which it may change, nor against a person's.
-    SELECT array_agg(x.keep), array_agg(x.drop) INTO keeps, drops
-      FROM (SELECT DISTINCT ON (d.name) k.name AS keep, d.name AS drop
-              FROM unnest("add_aliases".alias, "add_aliases".asset) p(alias, asset)
-              JOIN tracer.resolve_names("add_aliases".alias) o ON o.called = p.alias
-              JOIN tracer.asset d ON d.name = o.name
-              JOIN tracer.resolve_names("add_aliases".asset) r ON r.called = p.asset
-              JOIN tracer.asset k ON k.name = r.name
-              LEFT JOIN tracer.asset_alias l ON l.alias = p.alias
-             WHERE k.name <> d.name
-               AND (d.name = p.alias OR l.alias IS NULL OR l.namespace NOT IN ("add_aliases".namespace, 'manual'))
-             ORDER BY d.name, k.name COLLATE "C") AS x;
-    SELECT array_agg(p.k), array_agg(p.d) INTO keeps, drops
-      FROM unnest(keeps, drops) p(k, d)
-     WHERE p.d <> ALL (keeps);
+    -- What is to be kept is never taken away in the same call. Where two names
+    -- lead crosswise, one way is enough.
+    WITH pair AS MATERIALIZED (
+        SELECT DISTINCT c.stands_for AS k, c.asset AS d
+          FROM tracer.alias_conflicts c
+         WHERE c.namespace = coalesce("merge_by_claims".namespace, c.namespace)
+    ), one AS (
+        SELECT DISTINCT ON (p.d COLLATE "C") p.k, p.d
+          FROM pair p
+         WHERE p.k COLLATE "C" < p.d COLLATE "C" OR NOT EXISTS (SELECT FROM pair q WHERE q.k = p.d AND q.d = p.k)
+         ORDER BY p.d COLLATE "C", p.k COLLATE "C"
+    )
+    SELECT array_agg(o.k), array_agg(o.d) INTO keeps, drops
+      FROM one o
+     WHERE NOT EXISTS (SELECT FROM one q WHERE q.d = o.k);
     IF drops IS NOT NULL THEN
-        PERFORM tracer.join_assets(keeps, drops, "add_aliases".namespace);
+        PERFORM tracer.join_assets(keeps, drops, coalesce("merge_by_claims".namespace, 'manual'));
         PERFORM tracer.regroup('{}');
         PERFORM tracer.move_keys(keeps, drops);
     END IF;
-
-    INSERT INTO tracer.asset_alias AS l (alias, asset, namespace)
-    SELECT DISTINCT ON (p.alias COLLATE "C") p.alias, r.name, "add_aliases".namespace
-      FROM unnest("add_aliases".alias, "add_aliases".asset) p(alias, asset)
-      JOIN tracer.resolve_names("add_aliases".asset) r ON r.called = p.asset
-     WHERE p.alias <> r.name AND NOT EXISTS (SELECT FROM tracer.asset a WHERE a.name = p.alias)
-     ORDER BY p.alias COLLATE "C", r.name COLLATE "C"
-    ON CONFLICT (alias) DO UPDATE SET asset = excluded.asset
-     WHERE l.namespace = excluded.namespace AND l.asset <> excluded.asset;
-    GET DIAGNOSTICS changed = ROW_COUNT;
-    RETURN changed + coalesce(cardinality(drops), 0);
+    RETURN QUERY SELECT * FROM unnest(keeps, drops);
 END
 $$;
-COMMENT ON FUNCTION tracer.add_aliases(text[], text[], text) IS 'For importers: says that each alias is another name of the asset at the same place, as known to namespace; returns how many are new or changed. An asset that an alias stands for already, because it was declared so, because another tool says so or because it is spelt so, is merged into the one named here (tracer.merge_assets). What a person said of an alias stays. Errors: array_subscript_error for arrays that do not fit, invalid_parameter_value without a namespace.';
+COMMENT ON FUNCTION tracer.merge_by_claims(text) IS 'Believes what a tool says in tracer.alias_conflicts (NULL: all tools): each asset that it means is merged into the one that the name stands for, as by tracer.merge_assets(), which cannot be undone; returns what was joined. Call it again where one asset is in several conflicts.';

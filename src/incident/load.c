@@ -608,16 +608,12 @@ void
 load_changes(Pass *p, int64 from, int64 to)
 {
 	static Statement st = {
-		"SELECT c.change_id, coalesce(c.changed_at, c.received_at), coalesce(s0.asset_id, s1.asset_id), false "
-		"  FROM tracer.change c "
-		"  LEFT JOIN tracer.asset s0 ON s0.name = c.asset "
-		"  LEFT JOIN tracer.asset_alias al ON al.alias = c.asset AND s0.name IS NULL "
-		"  CROSS JOIN LATERAL (SELECT CASE WHEN s0.name IS NULL AND al.alias IS NULL AND c.asset <> '' "
-		"                                  THEN (SELECT x.name FROM tracer.derived_name(c.asset) x) END AS name "
-		"                       OFFSET 0) dn "
-		"  LEFT JOIN tracer.asset s1 ON s1.name = coalesce(al.asset, dn.name) "
-		" WHERE coalesce(c.changed_at, c.received_at) BETWEEN $1 AND $2 "
-		"   AND coalesce(s0.asset_id, s1.asset_id) IS NOT NULL"
+		"WITH c AS MATERIALIZED ("
+		"  SELECT c.change_id, coalesce(c.changed_at, c.received_at) AS at, c.asset FROM tracer.change c "
+		"   WHERE coalesce(c.changed_at, c.received_at) BETWEEN $1 AND $2 AND c.asset <> '') "
+		"SELECT c.change_id, c.at, s.asset_id, false "
+		"  FROM c JOIN tracer.resolve_names((SELECT array_agg(x.asset) FROM c x)) n ON n.called = c.asset "
+		"  JOIN tracer.asset s ON s.name = n.name"
 	};
 	Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
 	Datum		values[] = {TimestampTzGetDatum(from), TimestampTzGetDatum(to)};

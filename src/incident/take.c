@@ -28,18 +28,47 @@
 	"            WHEN 'error' THEN 2 ELSE 3 END, " \
 	"       CASE WHEN a.source = 'tracer' AND a.status = 'resolved' " \
 	"            THEN coalesce(a.labels->>'source', a.source) ELSE coalesce(a.source, 'sql') END, " \
-	"       coalesce(a.dedup_key, coalesce(s0.name, al.asset, dn.name, nullif(a.asset, ''), '') || ':' || " \
+	"       coalesce(a.dedup_key, coalesce(s0.name, al.asset, nullif(a.asset, ''), '') || ':' || " \
 	"                translate(a.title, '0123456789', '')), " \
-	"       coalesce(s0.name, al.asset, dn.name, nullif(a.asset, '')), " \
-	"       coalesce(s0.asset_id, s1.asset_id, 0), a.run_id "
+	"       coalesce(s0.name, al.asset, nullif(a.asset, '')), " \
+	"       coalesce(s0.asset_id, s1.asset_id, 0), a.run_id, " \
+	"       s0.name IS NULL AND al.alias IS NULL AND a.asset <> '', a.dedup_key IS NULL "
 
 #define ALERT_SOURCES \
 	"  LEFT JOIN tracer.asset s0 ON s0.name = a.asset " \
 	"  LEFT JOIN tracer.asset_alias al ON al.alias = a.asset AND s0.name IS NULL " \
-	"  CROSS JOIN LATERAL (SELECT CASE WHEN s0.name IS NULL AND al.alias IS NULL AND a.asset <> '' " \
-	"                                  THEN (SELECT x.name FROM tracer.derived_name(a.asset) x) END AS name " \
-	"                       OFFSET 0) dn " \
-	"  LEFT JOIN tracer.asset s1 ON s1.name = coalesce(al.asset, dn.name) "
+	"  LEFT JOIN tracer.asset s1 ON s1.name = al.asset "
+
+/*
+ * An alert whose name is neither an asset nor an alias: what rules and spelling
+ * make of it is asked for all such names of a query at once, since going through
+ * them for each alert takes longer than all the rest of taking it.
+ */
+typedef struct Unread
+{
+	int32		alert;
+	bool		keyed_by_name;	/* dedup begins with asset */
+	char	   *source;
+	char	   *dedup;
+	char	   *asset;			/* as the tool calls it */
+} Unread;
+
+typedef struct Meaning
+{
+	const char *called;
+	char	   *name;
+	int64		asset_id;
+} Meaning;
+
+typedef struct Take
+{
+	Pass	   *p;
+	Unread	   *unread;
+	Size		nunread;
+	Size		maxunread;
+	Meaning    *meanings;		/* sorted by called, each once */
+	Size		nmeanings;
+} Take;
 
 static PassAlert *
 add_alert(Pass *p)
@@ -77,7 +106,8 @@ attach_event(Pass *p, int32 at)
 static void
 take_row(void *context, HeapTuple tuple, TupleDesc desc)
 {
-	Pass	   *p = context;
+	Take	   *t = context;
+	Pass	   *p = t->p;
 	PassAlert  *a = add_alert(p);
 	char	   *source = row_text(tuple, desc, 5),
 			   *dedup = row_text(tuple, desc, 6),
@@ -88,17 +118,106 @@ take_row(void *context, HeapTuple tuple, TupleDesc desc)
 	a->at = row_int64(tuple, desc, 2, 0);
 	a->firing = row_bool(tuple, desc, 3);
 	a->severity = (int8) DatumGetInt32(SPI_getbinval(tuple, desc, 4, &(bool) {false}));
-	a->key = pass_key(p, source, dedup, asset, row_int64(tuple, desc, 8, 0));
 	a->run = pass_run(p, run);
 	a->is_new = true;
+	if (run)
+		pfree(run);
+	if (row_bool(tuple, desc, 10))
+	{
+		if (t->nunread == t->maxunread)
+		{
+			t->maxunread = t->maxunread ? 2 * t->maxunread : 256;
+			t->unread = pure_realloc(t->unread, sizeof(Unread) * t->maxunread);
+		}
+		t->unread[t->nunread++] = (Unread) {
+			p->nalerts - 1, row_bool(tuple, desc, 11), source, dedup, asset
+		};
+		return;
+	}
+	a->key = pass_key(p, source, dedup, asset, row_int64(tuple, desc, 8, 0));
 	attach_event(p, p->nalerts - 1);
 
 	pfree(source);
 	pfree(dedup);
 	if (asset)
 		pfree(asset);
-	if (run)
-		pfree(run);
+}
+
+static int
+compare_meanings(const void *a, const void *b)
+{
+	return strcmp(((const Meaning *) a)->called, ((const Meaning *) b)->called);
+}
+
+static Meaning *
+meaning_of(Take *t, const char *called)
+{
+	return bsearch(&(Meaning) {called}, t->meanings, t->nmeanings, sizeof(Meaning), compare_meanings);
+}
+
+static void
+meaning_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	char	   *called = row_text(tuple, desc, 1);
+	Meaning    *m = meaning_of(context, called);
+
+	m->name = row_text(tuple, desc, 2);
+	m->asset_id = row_int64(tuple, desc, 3, 0);
+	pfree(called);
+}
+
+/* Gives the alerts that wait for the meaning of their name their keys. */
+static void
+read_names(Take *t)
+{
+	static Statement st = {
+		"SELECT d.called, d.name, s.asset_id FROM tracer.derived_names($1) d "
+		"  LEFT JOIN tracer.asset s ON s.name = d.name "
+		" WHERE d.name IS NOT NULL"
+	};
+	Column		names;
+	Size		n = 0;
+
+	if (t->nunread == 0)
+		return;
+	t->meanings = pure_array0(Meaning, t->nunread);
+	for (Size i = 0; i < t->nunread; i++)
+		t->meanings[i].called = t->unread[i].asset;
+	qsort(t->meanings, t->nunread, sizeof(Meaning), compare_meanings);
+	column_init(&names, TEXTOID);
+	for (Size i = 0; i < t->nunread; i++)
+		if (n == 0 || strcmp(t->meanings[n - 1].called, t->meanings[i].called) != 0)
+		{
+			t->meanings[n++] = t->meanings[i];
+			column_add(&names, CStringGetTextDatum(t->meanings[i].called), false);
+		}
+	t->nmeanings = n;
+	query_columns(&st, &names, 1, meaning_row, t);
+
+	for (Size i = 0; i < t->nunread; i++)
+	{
+		Unread	   *u = &t->unread[i];
+		Meaning    *m = meaning_of(t, u->asset);
+		const char *asset = m->name ? m->name : u->asset;
+		char	   *dedup = u->keyed_by_name ? psprintf("%s%s", asset, u->dedup + strlen(u->asset)) : u->dedup;
+
+		t->p->alerts[u->alert].key = pass_key(t->p, u->source, dedup, asset, m->asset_id);
+		attach_event(t->p, u->alert);
+		if (dedup != u->dedup)
+			pfree(dedup);
+	}
+	for (Size i = 0; i < t->nunread; i++)
+	{
+		pfree(t->unread[i].source);
+		pfree(t->unread[i].dedup);
+		pfree(t->unread[i].asset);
+	}
+	for (Size i = 0; i < n; i++)
+		if (t->meanings[i].name)
+			pfree(t->meanings[i].name);
+	pure_free(t->unread);
+	pure_free(t->meanings);
+	*t = (Take) {t->p};
 }
 
 /* Stored keys by name; also those a resolve without asset reaches, and back. */
@@ -251,6 +370,7 @@ take_unplaced(Pass *p)
 		ALERT_SOURCES
 		" WHERE a.alert_id = ANY ($1)"
 	};
+	Take		t = {p};
 	Column		ids;
 
 	/* those that the snapshot shows as new have been taken already */
@@ -259,7 +379,8 @@ take_unplaced(Pass *p)
 		if (pass_find_alert(p, DatumGetInt64(p->unplaced.values[i])) < 0)
 			column_int64(&ids, DatumGetInt64(p->unplaced.values[i]));
 	if (ids.n > 0)
-		query_columns(&st, &ids, 1, take_row, p);
+		query_columns(&st, &ids, 1, take_row, &t);
+	read_names(&t);
 }
 
 /* What no pass has placed, by commit or, where no snapshot is known, at all. */
@@ -305,13 +426,17 @@ take_alerts(Pass *p, int64 max_alerts)
 	Oid			types[] = {TEXTOID, INT8OID};
 	Datum		values[] = {p->first ? (Datum) 0 : CStringGetTextDatum(p->seen), Int64GetDatum(max_alerts)};
 	const char *nulls = p->first ? "n " : "  ";
+	Take		t = {p};
 	int64		taken;
 
 	culprit = 0;
 	if (max_alerts == 1)
 		query_each(p->first ? &one_from_start : &one_from_seen, 2, types, values, nulls, id_row, p);
 	else
-		query_each(p->first ? &from_start : &from_seen, 2, types, values, nulls, take_row, p);
+	{
+		query_each(p->first ? &from_start : &from_seen, 2, types, values, nulls, take_row, &t);
+		read_names(&t);
+	}
 	if (p->unplaced.n > 0)
 		take_unplaced(p);
 	taken = p->nalerts;
@@ -334,8 +459,10 @@ take_history(Pass *p, int64 since, int64 until)
 	};
 	Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
 	Datum		values[] = {TimestampTzGetDatum(since), TimestampTzGetDatum(until)};
+	Take		t = {p};
 
-	query_each(&st, 2, types, values, "  ", take_row, p);
+	query_each(&st, 2, types, values, "  ", take_row, &t);
+	read_names(&t);
 	resolve_keys(p);
 }
 

@@ -208,132 +208,105 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN name <> '' AND octet_length(name) <= 1000;
 COMMENT ON FUNCTION tracer.is_name(text) IS 'Whether this can be the name of an asset: 1 to 1,000 bytes. NULL for NULL.';
 
-CREATE FUNCTION tracer.take_assets(items tracer.intake_row[]) RETURNS bigint
+CREATE FUNCTION tracer.take_assets(source text, items tracer.intake_row[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET enable_nestloop = off
-SET jit = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    changed bigint;
-BEGIN
-    -- What is known under another of its names keeps the name that it has.
-    INSERT INTO tracer.asset_alias (alias, asset)
-    SELECT DISTINCT ON (i.asset) i.asset, t.name
-      FROM unnest(items) AS i
-     CROSS JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(i.details -> 'aliases') WHEN 'array' THEN i.details -> 'aliases' ELSE '[]' END) AS l (alias)
-      JOIN tracer.asset t ON t.name = l.alias
-     WHERE i.what = 'asset' AND tracer.is_name(i.asset)
-       AND NOT EXISTS (SELECT FROM tracer.asset o WHERE o.name = i.asset)
-     ORDER BY i.asset, t.name
-    ON CONFLICT (alias) DO NOTHING;
-
-    INSERT INTO tracer.asset AS a (name, kind, owner, tier, due, description, runbook_url, tags)
-    SELECT DISTINCT ON (s.name COLLATE "C") s.*
-      FROM (SELECT coalesce(t.name, tracer.canonical(i.asset)) AS name, i.kind, nullif(i.author, ''),
-                   CASE WHEN i.details ->> 'tier' ~ '^\d{1,6}$' THEN (i.details ->> 'tier')::int END,
-                   i.details ->> 'due', nullif(i.details ->> 'description', ''), i.details ->> 'runbook_url',
-                   nullif(CASE jsonb_typeof(i.details -> 'tags') WHEN 'object' THEN i.details -> 'tags' ELSE '{}' END
-                          || CASE WHEN i.origin IS NULL THEN '{}' ELSE jsonb_build_object('imported_by', i.origin) END, '{}')
-              FROM unnest(items) AS i
-              LEFT JOIN tracer.asset t ON t.name = i.asset
-             WHERE i.what = 'asset' AND tracer.is_name(i.asset)) AS s (name, kind, owner, tier, due, description, runbook_url, tags)
-     ORDER BY s.name COLLATE "C"
-    ON CONFLICT (name) DO UPDATE
-       SET kind = coalesce(excluded.kind, a.kind), owner = coalesce(excluded.owner, a.owner), tier = coalesce(excluded.tier, a.tier),
-           due = coalesce(excluded.due, a.due), description = coalesce(excluded.description, a.description),
-           runbook_url = coalesce(excluded.runbook_url, a.runbook_url),
-           tags = coalesce(a.tags - 'gone_since' || excluded.tags, a.tags - 'gone_since', excluded.tags)
-     WHERE (a.kind, a.owner, a.tier, a.due, a.description, a.runbook_url, a.tags) IS DISTINCT FROM
-           (coalesce(excluded.kind, a.kind), coalesce(excluded.owner, a.owner), coalesce(excluded.tier, a.tier),
-            coalesce(excluded.due, a.due), coalesce(excluded.description, a.description), coalesce(excluded.runbook_url, a.runbook_url),
-            coalesce(a.tags - 'gone_since' || excluded.tags, a.tags - 'gone_since', excluded.tags));
-    GET DIAGNOSTICS changed = ROW_COUNT;
-
-    INSERT INTO tracer.asset_alias (alias, asset)
-    SELECT DISTINCT ON (l.alias) l.alias, coalesce(t.name, tracer.canonical(i.asset))
-      FROM unnest(items) AS i
-      LEFT JOIN tracer.asset t ON t.name = i.asset
-     CROSS JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(i.details -> 'aliases') WHEN 'array' THEN i.details -> 'aliases' ELSE '[]' END) AS l (alias)
-     WHERE i.what = 'asset' AND tracer.is_name(i.asset) AND tracer.is_name(l.alias)
-       AND NOT EXISTS (SELECT FROM tracer.asset o WHERE o.name = l.alias)
-       AND NOT EXISTS (SELECT FROM tracer.asset_alias o WHERE o.alias = l.alias)
-     ORDER BY l.alias, i.asset
-    ON CONFLICT (alias) DO NOTHING;
-    RETURN changed;
-END
-$$;
-COMMENT ON FUNCTION tracer.take_assets(tracer.intake_row[]) IS 'Declares the assets among these rows, with their aliases; returns how many are new or changed. What a tool says replaces what was known, what it does not say stays. Not for users.';
-
-CREATE FUNCTION tracer.take_edges(source text, items tracer.intake_row[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_custom_plan
-SET enable_nestloop = off
 SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
     said    record;
-    scope   record;
-    gone    record;
+    changed bigint;
+BEGIN
+    -- Names first: what is known under another of its names keeps the one that it
+    -- has. Every asset is told, so that none of them becomes another's alias.
+    FOR said IN
+        SELECT coalesce(i.origin, "take_assets".source) AS origin, array_agg(l.alias) AS aliases, array_agg(i.asset) AS assets
+          FROM unnest(items) AS i
+         CROSS JOIN LATERAL (SELECT i.asset UNION ALL
+                             SELECT a FROM jsonb_array_elements_text(CASE jsonb_typeof(i.details -> 'aliases') WHEN 'array' THEN i.details -> 'aliases' ELSE '[]' END) AS a) AS l (alias)
+         WHERE i.what = 'asset' AND tracer.is_name(i.asset) AND tracer.is_name(l.alias)
+         GROUP BY 1
+         ORDER BY 1
+    LOOP
+        PERFORM tracer.add_aliases(said.aliases, said.assets, said.origin);
+    END LOOP;
+
+    INSERT INTO tracer.asset AS a (name, kind, owner, tier, due, description, runbook_url, tags)
+    SELECT DISTINCT ON (n.name COLLATE "C") n.name, i.kind, nullif(i.author, ''),
+           CASE WHEN i.details ->> 'tier' ~ '^\d{1,6}$' THEN (i.details ->> 'tier')::int END,
+           i.details ->> 'due', nullif(i.details ->> 'description', ''), i.details ->> 'runbook_url',
+           nullif(CASE jsonb_typeof(i.details -> 'tags') WHEN 'object' THEN i.details -> 'tags' ELSE '{}' END
+                  || CASE WHEN i.origin IS NULL THEN '{}' ELSE jsonb_build_object('imported_by', i.origin) END, '{}')
+      FROM unnest(items) AS i
+      JOIN tracer.resolve_names((SELECT array_agg(x.asset) FROM unnest(items) AS x WHERE x.what = 'asset' AND tracer.is_name(x.asset))) AS n ON n.called = i.asset
+     WHERE i.what = 'asset'
+     ORDER BY n.name COLLATE "C"
+    ON CONFLICT (name) DO UPDATE
+       SET kind = CASE WHEN excluded.kind IN ('dataset', 'job') THEN coalesce(a.kind, excluded.kind) ELSE coalesce(excluded.kind, a.kind) END,
+           owner = coalesce(excluded.owner, a.owner), tier = coalesce(excluded.tier, a.tier), due = coalesce(excluded.due, a.due), description = coalesce(excluded.description, a.description),
+           runbook_url = coalesce(excluded.runbook_url, a.runbook_url),
+           tags = coalesce(a.tags - '{gone_since,sql_error}'::text[] || excluded.tags, a.tags - '{gone_since,sql_error}'::text[], excluded.tags)
+     WHERE (a.kind, a.owner, a.tier, a.due, a.description, a.runbook_url, a.tags) IS DISTINCT FROM
+           (CASE WHEN excluded.kind IN ('dataset', 'job') THEN coalesce(a.kind, excluded.kind) ELSE coalesce(excluded.kind, a.kind) END, coalesce(excluded.owner, a.owner), coalesce(excluded.tier, a.tier),
+            coalesce(excluded.due, a.due), coalesce(excluded.description, a.description), coalesce(excluded.runbook_url, a.runbook_url),
+            coalesce(a.tags - '{gone_since,sql_error}'::text[] || excluded.tags, a.tags - '{gone_since,sql_error}'::text[], excluded.tags));
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION tracer.take_assets(text, tracer.intake_row[]) IS 'Declares the assets among these rows, with their aliases; returns how many are new or changed. What a tool says replaces what was known, what it does not say stays; dataset and job are said of what has no better kind. Not for users.';
+
+CREATE FUNCTION tracer.take_edges(source text, items tracer.intake_row[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    said    record;
+    cols    record;
+    replace record;
     changed bigint := 0;
 BEGIN
     FOR said IN
-        WITH name AS MATERIALIZED (
-            SELECT n.name, coalesce(t.name, tracer.canonical(n.name)) AS asset
-              FROM (SELECT i.asset FROM unnest(items) AS i WHERE i.what = 'edge'
-                    UNION
-                    SELECT i.upstream FROM unnest(items) AS i WHERE i.what = 'edge') AS n (name)
-              LEFT JOIN tracer.asset t ON t.name = n.name
-             WHERE tracer.is_name(n.name))
-        SELECT coalesce(i.origin, take_edges.source) AS origin, coalesce(i.kind, 'data') AS kind,
-               array_agg(u.name) AS up, array_agg(d.name) AS down
+        SELECT coalesce(i.origin, take_edges.source) AS origin, bool_or(i.what = 'import') AS complete,
+               coalesce(array_agg(i.upstream) FILTER (WHERE i.what = 'edge'), '{}') AS up,
+               coalesce(array_agg(i.asset) FILTER (WHERE i.what = 'edge'), '{}') AS down,
+               coalesce(array_agg(coalesce(nullif(i.kind, ''), 'data')) FILTER (WHERE i.what = 'edge'), '{}') AS kinds
           FROM unnest(items) AS i
-          JOIN name u ON u.name = i.upstream
-          JOIN name d ON d.name = i.asset
-         WHERE i.what = 'edge' AND u.asset <> d.asset
-         GROUP BY 1, 2
-         ORDER BY 1, 2
+         WHERE i.what = 'import' OR i.what = 'edge' AND tracer.is_name(i.upstream) AND tracer.is_name(i.asset)
+         GROUP BY 1
+         ORDER BY 1
     LOOP
-        changed := changed + tracer.link(said.up, said.down, said.kind, said.origin);
-    END LOOP;
-
-    FOR scope IN
-        SELECT i.origin, k.kind
+        SELECT coalesce(array_agg(i.upstream), '{}') AS up, coalesce(array_agg(c ->> 0), '{}') AS up_column,
+               coalesce(array_agg(i.asset), '{}') AS down, coalesce(array_agg(c ->> 1), '{}') AS down_column
+          INTO cols
           FROM unnest(items) AS i
-         CROSS JOIN LATERAL jsonb_array_elements_text(i.details -> 'kinds') AS k (kind)
-         WHERE i.what = 'import'
-    LOOP
-        WITH now_said AS MATERIALIZED (
-            SELECT coalesce(u.name, tracer.canonical(i.upstream)) AS upstream, coalesce(d.name, tracer.canonical(i.asset)) AS downstream
-              FROM unnest(items) AS i
-              LEFT JOIN tracer.asset u ON u.name = i.upstream
-              LEFT JOIN tracer.asset d ON d.name = i.asset
-             WHERE i.what = 'edge' AND i.origin = scope.origin AND i.kind = scope.kind)
-        SELECT array_agg(e.upstream) AS up, array_agg(e.downstream) AS down
-          INTO gone
-          FROM (SELECT e.upstream, e.downstream
-                  FROM tracer.lineage_edges e
-                 WHERE e.source = scope.origin AND e.kind = scope.kind
-                EXCEPT SELECT s.upstream, s.downstream FROM now_said s) AS e;
-        IF gone.up IS NOT NULL THEN
-            changed := changed + tracer.unlink(gone.up, gone.down, scope.kind, scope.origin);
+         CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(i.details) WHEN 'array' THEN i.details ELSE '[]' END) AS c
+         WHERE i.what = 'edge' AND coalesce(i.origin, take_edges.source) = said.origin
+           AND tracer.is_name(i.upstream) AND tracer.is_name(i.asset) AND tracer.is_name(c ->> 0) AND tracer.is_name(c ->> 1);
+        IF said.complete THEN
+            replace := tracer.replace_lineage(said.up, said.down, said.kinds, said.origin);
+            changed := changed + replace.linked + replace.unlinked;
+            PERFORM tracer.replace_columns(cols.up, cols.up_column, cols.down, cols.down_column, said.origin);
+        ELSE
+            changed := changed + tracer.link_said(said.up, said.down, said.kinds, said.origin);
+            PERFORM tracer.link_columns(cols.up, cols.up_column, cols.down, cols.down_column, said.origin);
         END IF;
     END LOOP;
     RETURN changed;
 END
 $$;
-COMMENT ON FUNCTION tracer.take_edges(text, tracer.intake_row[]) IS 'Links the edges among these rows and unlinks what an import no longer names; returns how many edges are new, changed or gone. Not for users.';
+COMMENT ON FUNCTION tracer.take_edges(text, tracer.intake_row[]) IS 'Links the edges among these rows, with their columns, and unlinks what an import no longer names; returns how many edges are new, changed or gone. Not for users.';
 
 -- Assets that an import no longer names are marked; that they went is a change.
 CREATE FUNCTION tracer.take_gone(items tracer.intake_row[]) RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET enable_nestloop = off
 SET jit = off
 AS $$
 WITH scope AS (
@@ -343,10 +316,8 @@ WITH scope AS (
        SET tags = a.tags || jsonb_build_object('gone_since', s.at)
       FROM scope s
      WHERE a.tags ->> 'imported_by' = s.origin AND NOT a.tags ? 'gone_since'
-       AND a.name NOT IN (SELECT coalesce(t.name, tracer.canonical(i.asset))
-                            FROM unnest(items) AS i
-                            LEFT JOIN tracer.asset t ON t.name = i.asset
-                           WHERE i.what = 'asset' AND i.asset IS NOT NULL)
+       AND a.name NOT IN (SELECT n.name
+                            FROM tracer.resolve_names((SELECT array_agg(i.asset) FROM unnest(items) AS i WHERE i.what = 'asset' AND i.asset IS NOT NULL)) n)
     RETURNING a.name, s.origin, s.at
 ), noted AS (
     INSERT INTO tracer.change (asset, kind, title, changed_at)
@@ -357,20 +328,31 @@ SELECT count(*) FROM noted
 $$;
 COMMENT ON FUNCTION tracer.take_gone(tracer.intake_row[]) IS 'Marks the assets that an import among these rows named before and no longer does (tags gone_since), and writes a change for each; returns how many. Not for users.';
 
+-- What other tools call incidents that tracer opened there.
+CREATE TABLE tracer.foreign_incident (
+    id  text PRIMARY KEY,
+    key text NOT NULL
+);
+SELECT pg_catalog.pg_extension_config_dump('tracer.foreign_incident', '');
+COMMENT ON TABLE tracer.foreign_incident IS 'Ids that other tools gave to incidents that tracer opened there, as their webhooks told.';
+COMMENT ON COLUMN tracer.foreign_incident.id IS 'The tool and its id, such as pagerduty:PGR0VU2.';
+COMMENT ON COLUMN tracer.foreign_incident.key IS 'The key that tracer opened it under.';
+
 CREATE FUNCTION tracer.incident_of(key text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    number bigint := substring(key FROM '^(?:tracer[-:/])?(\d{1,18})$')::bigint;
+    named  text := coalesce((SELECT f.key FROM tracer.foreign_incident f WHERE f.id = incident_of.key), key);
+    number bigint := substring(named FROM '^(?:tracer[-:/])?(\d{1,18})$')::bigint;
 BEGIN
     IF number IS NULL AND to_regclass('tracer.thread') IS NOT NULL THEN
-        EXECUTE 'SELECT t.incident_id FROM tracer.thread t WHERE t.key = $1' INTO number USING key;
+        EXECUTE 'SELECT t.incident_id FROM tracer.thread t WHERE t.key = $1' INTO number USING named;
     END IF;
     RETURN number;
 END
 $$;
-COMMENT ON FUNCTION tracer.incident_of(text) IS 'The incident that another tool means by a key: its number, also with tracer- before it, or the key of the thread under which a channel files it. NULL for a key that says nothing to tracer.';
+COMMENT ON FUNCTION tracer.incident_of(text) IS 'The incident that another tool means by a key: its number, also with tracer- before it, the key of the thread under which a channel files it, or the tool''s own id (tracer.foreign_incident). NULL for a key that says nothing to tracer.';
 
 -- What people did in other tools. Returns what could not be done, NULL if nothing.
 CREATE FUNCTION tracer.take_actions(items tracer.intake_row[]) RETURNS text
@@ -396,6 +378,9 @@ BEGIN
                     IF NOT over THEN PERFORM tracer.resolve(number, i.details ->> 'note', by => i.author); END IF;
                 WHEN 'reopen' THEN
                     IF over THEN PERFORM tracer.reopen(number, i.author); END IF;
+                WHEN 'known' THEN
+                    INSERT INTO tracer.foreign_incident AS f (id, key) VALUES (i.details ->> 'id', i.dedup_key)
+                    ON CONFLICT (id) DO UPDATE SET key = excluded.key WHERE f.key <> excluded.key;
                 WHEN 'note' THEN
                     PERFORM tracer.note(number, i.details ->> 'note', i.author);
                 WHEN 'wrong_root' THEN
@@ -418,6 +403,38 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION tracer.take_actions(tracer.intake_row[]) IS 'Does to incidents what people did to them elsewhere, in their name; returns what could not be done, NULL if all was. Not for users.';
+
+-- A CASE, as a dynamic statement would be planned for each body.
+CREATE FUNCTION tracer.read_format(format text, body jsonb, headers jsonb) RETURNS tracer.intake_row[]
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    CASE format
+        WHEN 'alertmanager' THEN RETURN tracer.read_alertmanager(body, headers);
+        WHEN 'prometheus' THEN RETURN tracer.read_prometheus(body, headers);
+        WHEN 'grafana' THEN RETURN tracer.read_grafana(body, headers);
+        WHEN 'pagerduty' THEN RETURN tracer.read_pagerduty(body, headers);
+        WHEN 'opsgenie' THEN RETURN tracer.read_opsgenie(body, headers);
+        WHEN 'incident_io' THEN RETURN tracer.read_incident_io(body, headers);
+        WHEN 'datadog' THEN RETURN tracer.read_datadog(body, headers);
+        WHEN 'cloudwatch' THEN RETURN tracer.read_cloudwatch(body, headers);
+        WHEN 'dbt' THEN RETURN tracer.read_dbt(body, headers);
+        WHEN 'dbt_cloud' THEN RETURN tracer.read_dbt_cloud(body, headers);
+        WHEN 'airflow' THEN RETURN tracer.read_airflow(body, headers);
+        WHEN 'openlineage' THEN RETURN tracer.read_openlineage(body, headers);
+        WHEN 'great_expectations' THEN RETURN tracer.read_great_expectations(body, headers);
+        WHEN 'soda' THEN RETURN tracer.read_soda(body, headers);
+        WHEN 'monte_carlo' THEN RETURN tracer.read_monte_carlo(body, headers);
+        WHEN 'sentry' THEN RETURN tracer.read_sentry(body, headers);
+        WHEN 'github' THEN RETURN tracer.read_github(body, headers);
+        WHEN 'gitlab' THEN RETURN tracer.read_gitlab(body, headers);
+        WHEN 'circleci' THEN RETURN tracer.read_circleci(body, headers);
+        WHEN 'cloudevents' THEN RETURN tracer.read_cloudevents(body, headers);
+        WHEN 'slack' THEN RETURN tracer.read_slack(body, headers);
+    END CASE;
+END
+$$;
+COMMENT ON FUNCTION tracer.read_format(text, jsonb, jsonb) IS 'What a body says, by the reader of this format (tracer.source_formats). Errors: case_not_found for a format that there is not, and those of the reader.';
 
 CREATE FUNCTION tracer.take_body(source text, body text, raw bytea, headers jsonb, flaw text,
                                  OUT alerts bigint, OUT changes bigint, OUT edges bigint, OUT assets bigint, OUT quarantined bigint)
@@ -466,7 +483,7 @@ BEGIN
             ELSIF how.format = 'generic' THEN
                 items := tracer.read_generic(doc, own.fields);
             ELSE
-                EXECUTE 'SELECT tracer.read_' || how.format || '($1, $2)' INTO items USING doc, headers;
+                items := tracer.read_format(how.format, doc, headers);
             END IF;
             IF cardinality(items) = 1 THEN
                 kinds := ARRAY[items[1].what];
@@ -512,7 +529,7 @@ BEGIN
         changes := tracer.take_changes(source, items);
     END IF;
     IF kinds && '{asset,edge,import}' THEN
-        assets := tracer.take_assets(items);
+        assets := tracer.take_assets(source, items);
         edges := tracer.take_edges(source, items);
         IF 'import' = ANY (kinds) THEN
             changes := changes + tracer.take_gone(items);
@@ -559,6 +576,7 @@ AS $$
 DECLARE
     content text;
     flaw    text;
+    taken   record;
 BEGIN
     BEGIN
         content := convert_from(body, 'UTF8');
@@ -566,8 +584,8 @@ BEGIN
         content := tracer.repair_utf8(body);
         flaw := 'not valid UTF-8';
     END;
-    SELECT t.* INTO alerts, changes, edges, assets, quarantined
-      FROM tracer.take_body(source, content, body, headers, flaw) AS t;
+    taken := tracer.take_body(source, content, body, headers, flaw);
+    alerts := taken.alerts; changes := taken.changes; edges := taken.edges; assets := taken.assets; quarantined := taken.quarantined;
 END
 $$;
 COMMENT ON FUNCTION tracer.ingest(text, bytea, jsonb) IS 'As tracer.ingest() of text, for a body that may not be valid UTF-8: what is none becomes a replacement character, and the body is kept as it came.';

@@ -29,7 +29,7 @@ CREATE TYPE tracer.intake_row AS (
     details     jsonb
 );
 COMMENT ON TYPE tracer.intake_row IS 'One thing that a body says. Columns that do not matter to it are NULL.';
-COMMENT ON COLUMN tracer.intake_row.what IS 'alert; success (of a check: ends what fires under its key and leaves nothing where nothing does); change; edge; import (origin has said all its edges of these kinds: those it no longer says go); asset; action (of a person); nothing (understood, and of no interest).';
+COMMENT ON COLUMN tracer.intake_row.what IS 'alert; success (of a check: ends what fires under its key and leaves nothing where nothing does); change; edge; import (origin has said all its edges: those it no longer says go); asset; action (of a person); nothing (understood, and of no interest).';
 COMMENT ON COLUMN tracer.intake_row.asset IS 'Name of the asset; of an edge, the downstream one. Of an alert, where none of the labels in tracer.source.asset_labels names it.';
 COMMENT ON COLUMN tracer.intake_row.title IS 'What happened, in one line; of nothing and of an action, what it was.';
 COMMENT ON COLUMN tracer.intake_row.severity IS 'The tool''s own word (tracer.severity_of); NULL or unknown: error.';
@@ -45,7 +45,7 @@ COMMENT ON COLUMN tracer.intake_row.kind IS 'Kind of the change, of the edge, of
 COMMENT ON COLUMN tracer.intake_row.author IS 'Who made the change or did the action; the asset''s owner.';
 COMMENT ON COLUMN tracer.intake_row.upstream IS 'Of an edge, what feeds or runs.';
 COMMENT ON COLUMN tracer.intake_row.origin IS 'Of an edge and an import, who says so (tracer.lineage.source); NULL: the source.';
-COMMENT ON COLUMN tracer.intake_row.details IS 'Of an asset: tier, tags, due, runbook_url, description, aliases. Of an action: incident, asset, note. Of an import: kinds.';
+COMMENT ON COLUMN tracer.intake_row.details IS 'Of an asset: tier, tags, due, runbook_url, description, aliases. Of an action: asset, note. Of an edge: its columns, [[upstream''s, downstream''s], ...].';
 
 -- What came twice: an event is known by its digest.
 CREATE TABLE tracer.intake_event (

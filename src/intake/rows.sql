@@ -25,19 +25,19 @@ AS $$ SELECT ROW('change', asset, title, NULL, NULL, dedup_key, at, NULL, NULL, 
                  kind, author, NULL, NULL, NULL)::tracer.intake_row $$;
 COMMENT ON FUNCTION tracer.a_change(text, text, text, text, timestamptz, text, text, jsonb) IS 'Says that somebody changed something.';
 
-CREATE FUNCTION tracer.an_edge(upstream text, downstream text, kind text DEFAULT 'data', origin text DEFAULT NULL)
+CREATE FUNCTION tracer.an_edge(upstream text, downstream text, kind text DEFAULT 'data', origin text DEFAULT NULL, columns jsonb DEFAULT NULL)
 RETURNS tracer.intake_row
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT ROW('edge', downstream, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-                 kind, NULL, upstream, origin, NULL)::tracer.intake_row $$;
-COMMENT ON FUNCTION tracer.an_edge(text, text, text, text) IS 'Says that upstream feeds (data) or runs (runs) downstream.';
+                 kind, NULL, upstream, origin, columns)::tracer.intake_row $$;
+COMMENT ON FUNCTION tracer.an_edge(text, text, text, text, jsonb) IS 'Says that upstream feeds (data) or runs (runs) downstream, and in columns by which columns: [["upstream column", "downstream column"], ...].';
 
-CREATE FUNCTION tracer.an_import(origin text, kinds text[])
+CREATE FUNCTION tracer.an_import(origin text)
 RETURNS tracer.intake_row
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT ROW('import', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-                 NULL, NULL, NULL, origin, pg_catalog.jsonb_build_object('kinds', kinds))::tracer.intake_row $$;
-COMMENT ON FUNCTION tracer.an_import(text, text[]) IS 'Says that this body holds all edges of these kinds that origin knows: what it said before and does not say now goes.';
+                 NULL, NULL, NULL, origin, NULL)::tracer.intake_row $$;
+COMMENT ON FUNCTION tracer.an_import(text) IS 'Says that this body holds all edges that origin knows: what it said before and does not say now goes.';
 
 CREATE FUNCTION tracer.an_asset(asset text, kind text DEFAULT NULL, owner text DEFAULT NULL, details jsonb DEFAULT NULL, origin text DEFAULT NULL)
 RETURNS tracer.intake_row
@@ -51,7 +51,7 @@ RETURNS tracer.intake_row
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT ROW('action', NULL, NULL, NULL, NULL, incident, NULL, NULL, NULL, NULL, NULL, NULL,
                  kind, author, NULL, NULL, details)::tracer.intake_row $$;
-COMMENT ON FUNCTION tracer.an_action(text, text, text, jsonb) IS 'Says that a person did something to an incident in another tool: acknowledge, resolve, reopen, note, wrong_root or not_mine. incident is its number, or the key under which a channel files it.';
+COMMENT ON FUNCTION tracer.an_action(text, text, text, jsonb) IS 'Says that a person did something to an incident in another tool: acknowledge, resolve, reopen, note, wrong_root or not_mine; or that the tool gave it the id in details (known). incident is its number, or the key under which a channel files it.';
 
 CREATE FUNCTION tracer.nothing(title text)
 RETURNS tracer.intake_row

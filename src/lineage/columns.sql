@@ -73,7 +73,7 @@ BEGIN
     IF ups IS NULL THEN
         RETURN 0;
     END IF;
-    PERFORM tracer.link(ups, downs, 'data', "link_columns".source);
+    PERFORM tracer.link_said(ups, downs, array_fill('data'::text, ARRAY[cardinality(ups)]), "link_columns".source);
     WITH name AS MATERIALIZED (
         SELECT n.called, a.asset_id AS id
           FROM tracer.resolve_names(ups || downs) n JOIN tracer.asset a ON a.name = n.name
@@ -83,18 +83,47 @@ BEGIN
       FROM unnest("link_columns".upstream, "link_columns".upstream_column, "link_columns".downstream, "link_columns".downstream_column) p(u, uc, d, dc)
       JOIN name u ON u.called = p.u
       JOIN name d ON d.called = p.d
+     WHERE u.id <> d.id
      ORDER BY 1, 2, 3, 4
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END
 $$;
-COMMENT ON FUNCTION tracer.link_columns(text[], text[], text[], text[], text) IS 'Declares that each upstream''s column feeds the downstream''s column at the same place, and the edge (kind data) between the two assets; returns how many columns are new. Errors as tracer.link(), array_subscript_error for arrays of different length, not_null_violation and check_violation for a column that is NULL or empty.';
+COMMENT ON FUNCTION tracer.link_columns(text[], text[], text[], text[], text) IS 'Declares that each upstream''s column feeds the downstream''s column at the same place, and the edge (kind data) between the two assets; returns how many columns are new. Columns of one asset are passed over. Errors as tracer.link(), array_subscript_error for arrays of different length, not_null_violation and check_violation for a column that is NULL or empty.';
+
+CREATE FUNCTION tracer.replace_columns(upstream text[], upstream_column text[], downstream text[], downstream_column text[], source text)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    removed bigint;
+BEGIN
+    WITH name AS MATERIALIZED (
+        SELECT n.called, a.asset_id AS id
+          FROM tracer.resolve_names("replace_columns".upstream || "replace_columns".downstream) n JOIN tracer.asset a ON a.name = n.name
+    ), said AS MATERIALIZED (
+        SELECT DISTINCT u.id AS u, p.uc, d.id AS d, p.dc
+          FROM unnest("replace_columns".upstream, "replace_columns".upstream_column, "replace_columns".downstream, "replace_columns".downstream_column) p(u, uc, d, dc)
+          JOIN name u ON u.called = p.u
+          JOIN name d ON d.called = p.d
+    )
+    DELETE FROM tracer.column_lineage c
+     WHERE c.source = "replace_columns".source
+       AND NOT EXISTS (SELECT FROM said s WHERE (s.u, s.uc, s.d, s.dc) = (c.upstream, c.upstream_column, c.downstream, c.downstream_column));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed + tracer.link_columns("replace_columns".upstream, "replace_columns".upstream_column,
+                                         "replace_columns".downstream, "replace_columns".downstream_column, "replace_columns".source);
+END
+$$;
+COMMENT ON FUNCTION tracer.replace_columns(text[], text[], text[], text[], text) IS 'For importers: makes the columns of a source exactly these, as tracer.link_columns(), after tracer.replace_lineage(); returns how many are new or gone. A second call changes nothing. Errors as tracer.link_columns().';
 
 /*
  * For importers that know all edges of their source: what they no longer name
- * goes. Ends that are one asset are passed over, as a source need not know that
- * two of its names are.
+ * goes.
  */
 CREATE FUNCTION tracer.replace_lineage(upstream text[], downstream text[], kind text[], source text, OUT linked bigint, OUT unlinked bigint)
 RETURNS record
@@ -103,28 +132,13 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
-DECLARE
-    k record;
 BEGIN
     IF coalesce("replace_lineage".source, 'manual') = 'manual' THEN
         RAISE EXCEPTION 'the edges of source % cannot be replaced', coalesce("replace_lineage".source, 'NULL')
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'Give the importer''s own name; what people declare is theirs.';
     END IF;
-    linked := 0;
-    FOR k IN
-        WITH name AS MATERIALIZED (
-            SELECT n.called, n.name FROM tracer.resolve_names("replace_lineage".upstream || "replace_lineage".downstream) n
-        )
-        SELECT p.k AS kind, array_agg(u.name) AS ups, array_agg(d.name) AS downs
-          FROM unnest("replace_lineage".upstream, "replace_lineage".downstream, "replace_lineage".kind) p(u, d, k)
-          LEFT JOIN name u ON u.called = p.u
-          LEFT JOIN name d ON d.called = p.d
-         WHERE u.name IS DISTINCT FROM d.name
-         GROUP BY p.k ORDER BY p.k
-    LOOP
-        linked := linked + tracer.link(k.ups, k.downs, k.kind, "replace_lineage".source);
-    END LOOP;
+    linked := tracer.link_said("replace_lineage".upstream, "replace_lineage".downstream, "replace_lineage".kind, "replace_lineage".source);
 
     WITH name AS MATERIALIZED (
         SELECT n.called, a.asset_id AS id

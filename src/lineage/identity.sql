@@ -41,45 +41,55 @@ COMMENT ON COLUMN tracer.alias_rule.position IS 'Rules are tried in this order, 
 COMMENT ON COLUMN tracer.alias_rule.description IS 'For people.';
 
 /*
- * Steps 3 and 4. A set-returning function, since the planner takes its body
- * into the query that calls it, and so asks once for each distinct name.
+ * Steps 3 and 4, for many names at once or one: what is spelt the same is found
+ * by index or by hash, as the planner sees fit.
  */
-CREATE FUNCTION tracer.derived_name(called text) RETURNS TABLE (name text)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+CREATE FUNCTION tracer.derived_names(names text[]) RETURNS TABLE (called text, name text)
+LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT coalesce(
-               (SELECT a.name FROM tracer.asset a WHERE a.name = r.ruled),
-               (SELECT l.asset FROM tracer.asset_alias l WHERE l.alias = r.ruled),
-               (SELECT CASE WHEN min(c.name) = max(c.name) THEN min(c.name) END
-                  FROM (SELECT a.name FROM tracer.asset a WHERE tracer.fold_name(a.name) = tracer.fold_name(coalesce(r.ruled, derived_name.called))
-                        UNION ALL
-                        SELECT l.asset FROM tracer.asset_alias l WHERE tracer.fold_name(l.alias) = tracer.fold_name(coalesce(r.ruled, derived_name.called))) AS c),
-               r.ruled)
-      FROM (SELECT (SELECT nullif(regexp_replace(derived_name.called, u.pattern, u.template), '')
-                      FROM tracer.alias_rule u
-                     WHERE derived_name.called ~ u.pattern AND regexp_replace(derived_name.called, u.pattern, u.template) <> ''
-                     ORDER BY u.position, u.name COLLATE "C"
-                     LIMIT 1) AS ruled
-            OFFSET 0) AS r;     -- so that the rules are gone through once
+    SELECT r.called,
+           coalesce(min(a.name), min(s.asset), CASE WHEN min(f.name) = max(f.name) THEN min(f.name) END, r.ruled)
+      FROM (SELECT x.called, x.ruled, tracer.fold_name(coalesce(x.ruled, x.called)) AS folded
+              FROM (SELECT n.called,
+                           (SELECT nullif(regexp_replace(n.called, u.pattern, u.template), '')
+                              FROM tracer.alias_rule u
+                             WHERE n.called ~ u.pattern AND regexp_replace(n.called, u.pattern, u.template) <> ''
+                             ORDER BY u.position, u.name COLLATE "C"
+                             LIMIT 1) AS ruled
+                      FROM unnest(derived_names.names) AS n (called)
+                    OFFSET 0) AS x              -- so that the rules are gone through once
+            OFFSET 0) AS r
+      LEFT JOIN tracer.asset a ON a.name = r.ruled
+      LEFT JOIN tracer.asset_alias s ON s.alias = r.ruled
+      LEFT JOIN (SELECT tracer.fold_name(t.name) AS folded, t.name FROM tracer.asset t
+                 UNION ALL
+                 SELECT tracer.fold_name(l.alias), l.asset FROM tracer.asset_alias l) AS f ON f.folded = r.folded
+     GROUP BY r.called, r.ruled;
 END;
-COMMENT ON FUNCTION tracer.derived_name(text) IS 'What rules and spelling make of a name that is neither an asset nor an alias: one row, NULL where they say nothing, so that it stands for itself. tracer.canonical() is the function to call.';
+COMMENT ON FUNCTION tracer.derived_names(text[]) IS 'What rules and spelling make of names that are neither assets nor aliases: each once, with NULL where they say nothing, so that it stands for itself. tracer.canonical() and tracer.resolve_names() are the functions to call.';
 
 CREATE FUNCTION tracer.canonical(name text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(
     (SELECT a.name FROM tracer.asset a WHERE a.name = canonical.name),
     (SELECT s.asset FROM tracer.asset_alias s WHERE s.alias = canonical.name),
-    (SELECT d.name FROM tracer.derived_name(canonical.name) d),
+    (SELECT d.name FROM tracer.derived_names(ARRAY[canonical.name]) d),
     canonical.name);
 COMMENT ON FUNCTION tracer.canonical(text) IS 'The canonical name that a name stands for: itself if an asset is called so, else what tracer.asset_alias says, else what tracer.alias_rule makes of it, else the one asset spelt the same but for quotes and case, else itself. NULL for NULL.';
 
 CREATE FUNCTION tracer.resolve_names(names text[]) RETURNS TABLE (called text, name text)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT n.called, coalesce(a.name, s.asset, (SELECT d.name FROM tracer.derived_name(n.called) d), n.called)
-      FROM (SELECT DISTINCT u.called FROM unnest(resolve_names.names) u(called)) AS n
-      LEFT JOIN tracer.asset a ON a.name = n.called
-      LEFT JOIN tracer.asset_alias s ON s.alias = n.called;
+    WITH n AS MATERIALIZED (
+        SELECT u.called, coalesce(a.name, s.asset) AS name
+          FROM (SELECT DISTINCT x.called FROM unnest(resolve_names.names) AS x (called)) AS u
+          LEFT JOIN tracer.asset a ON a.name = u.called
+          LEFT JOIN tracer.asset_alias s ON s.alias = u.called
+    )
+    SELECT n.called, n.name FROM n WHERE n.name IS NOT NULL
+    UNION ALL
+    SELECT d.called, coalesce(d.name, d.called)
+      FROM tracer.derived_names((SELECT array_agg(n.called) FROM n WHERE n.name IS NULL)) d;
 END;
 COMMENT ON FUNCTION tracer.resolve_names(text[]) IS 'Each of these names once, with the canonical name that it stands for (tracer.canonical), for many at once.';
 

@@ -161,6 +161,34 @@ SET search_path = pg_catalog, pg_temp
 AS $$ SELECT tracer.link(ARRAY["link".upstream], ARRAY["link".downstream], "link".kind, "link".source, "link".lag) $$;
 COMMENT ON FUNCTION tracer.link(text, text, text, text, interval) IS 'Declares that upstream feeds (kind data) or runs (kind runs) downstream, as said by source; returns the number of edges that are new or changed. Names may be aliases; an asset that nobody declared is. lag is rounded up to whole seconds; NULL leaves an edge that exists with the lag it has, interval ''0'' takes it away. An edge from another source than manual expires when that source has not named it for lineage_ttl. Errors: null_value_not_allowed for a NULL name; invalid_parameter_value for an empty name, an edge from an asset to itself, or a lag that is negative or above 10 years.';
 
+CREATE FUNCTION tracer.link_said(upstream text[], downstream text[], kind text[], source text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    k       record;
+    changed bigint := 0;
+BEGIN
+    FOR k IN
+        WITH name AS MATERIALIZED (
+            SELECT n.called, n.name FROM tracer.resolve_names("link_said".upstream || "link_said".downstream) n
+        )
+        SELECT p.k AS kind, array_agg(coalesce(u.name, p.u)) AS ups, array_agg(coalesce(d.name, p.d)) AS downs
+          FROM unnest("link_said".upstream, "link_said".downstream, "link_said".kind) p(u, d, k)
+          LEFT JOIN name u ON u.called = p.u
+          LEFT JOIN name d ON d.called = p.d
+         WHERE u.name IS DISTINCT FROM d.name
+         GROUP BY p.k ORDER BY p.k
+    LOOP
+        changed := changed + tracer.link(k.ups, k.downs, k.kind, "link_said".source);
+    END LOOP;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION tracer.link_said(text[], text[], text[], text) IS 'For importers: declares that each upstream feeds the downstream at the same place, by the kind there, as tracer.link(); but passes over edges whose ends are one asset, as a source need not know that two of its names are. Returns how many edges are new or changed. Errors as tracer.link().';
+
 CREATE FUNCTION tracer.unlink(upstream text[], downstream text[], kind text DEFAULT NULL, source text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE

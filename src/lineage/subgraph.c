@@ -252,7 +252,7 @@ asset_id_derived(text *name, int64 *id)
 	bool		isnull = true;
 
 	connect_spi();
-	run_query("SELECT a.asset_id FROM tracer.derived_name($1) d JOIN tracer.asset a"
+	run_query("SELECT a.asset_id FROM tracer.derived_names(ARRAY[$1]) d JOIN tracer.asset a"
 			  " ON a.name OPERATOR(pg_catalog.=) d.name",
 			  TEXTOID, PointerGetDatum(name));
 	if (SPI_processed == 1)

@@ -16,24 +16,17 @@ DECLARE
     r       record;
     changed bigint;
 BEGIN
-    WITH edge AS MATERIALIZED (
-        SELECT x.source AS u, coalesce(x.target, "link_sql".target) AS d, x.source_column AS uc, x.target_column AS dc
-          FROM tracer.sql_lineage("link_sql".sql, "link_sql".default_schema) x
-         WHERE coalesce(x.target, "link_sql".target) IS NOT NULL
-    ), name AS (
-        SELECT n.* FROM tracer.resolve_names((SELECT array_agg(u) || array_agg(d) FROM edge)) n
-    ), other AS (
-        SELECT e.* FROM edge e JOIN name u ON u.called = e.u JOIN name d ON d.called = e.d WHERE u.name <> d.name
-    )
-    SELECT array_agg(o.u) AS us, array_agg(o.d) AS ds,
-           coalesce(array_agg(o.u) FILTER (WHERE o.uc IS NOT NULL), '{}') AS cu, coalesce(array_agg(o.uc) FILTER (WHERE o.uc IS NOT NULL), '{}') AS cuc,
-           coalesce(array_agg(o.d) FILTER (WHERE o.uc IS NOT NULL), '{}') AS cd, coalesce(array_agg(o.dc) FILTER (WHERE o.uc IS NOT NULL), '{}') AS cdc
+    SELECT array_agg(x.source) AS us, array_agg(coalesce(x.target, "link_sql".target)) AS ds,
+           coalesce(array_agg(x.source) FILTER (WHERE x.source_column IS NOT NULL), '{}') AS cu, coalesce(array_agg(x.source_column) FILTER (WHERE x.source_column IS NOT NULL), '{}') AS cuc,
+           coalesce(array_agg(coalesce(x.target, "link_sql".target)) FILTER (WHERE x.source_column IS NOT NULL), '{}') AS cd,
+           coalesce(array_agg(x.target_column) FILTER (WHERE x.source_column IS NOT NULL), '{}') AS cdc
       INTO r
-      FROM other o;
+      FROM tracer.sql_lineage("link_sql".sql, "link_sql".default_schema) x
+     WHERE coalesce(x.target, "link_sql".target) IS NOT NULL;
     IF r.us IS NULL THEN
         RETURN 0;
     END IF;
-    changed := tracer.link(r.us, r.ds, 'data', "link_sql".source);
+    changed := tracer.link_said(r.us, r.ds, array_fill('data'::text, ARRAY[cardinality(r.us)]), "link_sql".source);
     PERFORM tracer.link_columns(r.cu, r.cuc, r.cd, r.cdc, "link_sql".source);
     RETURN changed;
 END

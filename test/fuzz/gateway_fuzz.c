@@ -91,6 +91,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = route_find(text);
 	MUST(r.token == NULL || (r.token >= text && r.token + r.token_len <= text + strlen(text)));
 	MUST(r.kind != ROUTE_INGEST || (r.source && *r.source));
+	MUST(r.alias == NULL || (r.kind == ROUTE_OPSGENIE && r.alias_len > 0 && r.alias + r.alias_len < r.action && *r.action));
 
 	for (size_t i = 0; i < n_signature_schemes; i++)
 		MUST(!signature_is_valid(&signature_schemes[i], "secret", given, text, text, size, 1800000000));

@@ -140,7 +140,7 @@ if [ -z "$SUITE" ] || [ "$SUITE" = tap ]; then
     _tests=$(names test/t pl)
     if [ -n "$_tests" ]; then
         step "TAP tests"
-        case $_tests in *300_gateway*) tracer_borrow prometheus-alertmanager amtool || say "    no amtool: without it" ;; esac
+        case $_tests in *400_gateway*) tracer_borrow prometheus-alertmanager amtool || say "    no amtool: without it" ;; esac
         for _name in $_tests; do tap "$_name"; done
     fi
 fi

@@ -94,6 +94,12 @@ insert_alerts($node, 'plain', \@alerts);
 correlate_all($node, 'plain');
 my $expected = incidents('plain');
 is(scalar(split /\n/, $expected), 4, 'plain INSERT gives four incidents');
+foreach my $d (map { $doc->{$_} } @names)
+{
+	my ($incident) = grep { /(?:^|  )\Q$d->{expect}{origin}\E\|origin(?:  |$)/ } split /\n/, $expected;
+
+	is(() = ($incident // '') =~ /\|/g, 1 + $d->{expect}{symptoms}, "$d->{name}: its origin and symptoms");
+}
 
 # The edges of kind runs come with the dbt results, so that they need not be declared.
 new_database($node, 'base');

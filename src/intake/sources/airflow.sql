@@ -63,7 +63,7 @@ BEGIN
         UNION ALL
         SELECT tracer.an_asset(dag, 'dag', origin => 'airflow:' || dag) WHERE dag IS NOT NULL AND body ? 'tasks'
         UNION ALL
-        SELECT tracer.an_import('airflow:' || dag, '{data,runs}') WHERE dag IS NOT NULL AND body ? 'tasks'
+        SELECT tracer.an_import('airflow:' || dag) WHERE dag IS NOT NULL AND body ? 'tasks'
         UNION ALL
         SELECT tracer.an_edge(dag, dag || '.' || (t ->> 'task_id'), 'runs', 'airflow:' || dag)
           FROM tracer.elements(body -> 'tasks') AS t WHERE dag IS NOT NULL AND t ? 'task_id'

@@ -10,13 +10,13 @@ DECLARE
     head       text[] := regexp_match(body ->> 'title', '\[((?:Re-?)?(?:Triggered|Recovered|Warn|No Data|Renotify|Alert|OK)[^\]{]*)(?:\{([^}]*)\})?\]', 'i');
     transition text := lower(coalesce(body ->> 'transition', body ->> 'alert_transition', head[1], body ->> 'alert_type'));
     scope      text := coalesce(nullif(body ->> 'scope', ''), head[2]);
-    name       text := btrim(regexp_replace(body ->> 'title', '\[(?:(?:Re-?)?(?:Triggered|Recovered|Warn|No Data|Renotify|Alert|OK)[^\]{]*(?:\{[^}]*\})?)\]', '', 'i'));
+    name       text := btrim(regexp_replace(regexp_replace(body ->> 'title', '^\s*\[P[1-5]\]', ''), '\[(?:(?:Re-?)?(?:Triggered|Recovered|Warn|No Data|Renotify|Alert|OK)[^\]{]*(?:\{[^}]*\})?)\]', '', 'i'));
 BEGIN
     RETURN ARRAY(
         SELECT tracer.an_alert(
                  title       => coalesce(nullif(name, ''), body ->> 'event_title'),
                  asset       => nullif(body ->> 'hostname', ''),
-                 severity    => coalesce(nullif(body ->> 'priority', ''), CASE WHEN transition LIKE '%warn%' OR transition LIKE '%no data%' THEN 'warning'
+                 severity    => coalesce(nullif(body ->> 'priority', ''), substring(body ->> 'title' FROM '^\s*\[(P[1-5])\]'), CASE WHEN transition LIKE '%warn%' OR transition LIKE '%no data%' THEN 'warning'
                                                                                WHEN body ->> 'alert_type' IN ('info', 'warning') THEN body ->> 'alert_type' END),
                  status      => CASE WHEN transition ~ '^(recover|ok|success)' THEN 'resolved' END,
                  dedup_key   => coalesce(nullif(body ->> 'key', ''), nullif(body ->> 'aggreg_key', ''), concat_ws('|', name, scope)),

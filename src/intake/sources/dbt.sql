@@ -109,6 +109,27 @@ END
 $$;
 COMMENT ON FUNCTION tracer.read_dbt_freshness(jsonb, jsonb) IS 'Part of the reader of the format dbt: sources.json, the freshness of sources.';
 
+CREATE FUNCTION tracer.columns_of_sql(code text, default_schema text) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    place text;
+BEGIN
+    RETURN (SELECT jsonb_build_object('columns', coalesce(jsonb_object_agg(x.source, x.pairs), '{}'))
+              FROM (SELECT l.source, jsonb_agg(jsonb_build_array(l.source_column, l.target_column)) AS pairs
+                      FROM tracer.sql_lineage(code, default_schema) l
+                     WHERE l.target IS NULL AND l.source_column IS NOT NULL
+                     GROUP BY l.source) AS x);
+EXCEPTION
+    WHEN transaction_rollback OR insufficient_resources OR operator_intervention OR lock_not_available THEN
+        RAISE;
+    WHEN OTHERS THEN
+        RETURN jsonb_build_object('error', left(sqlerrm, 300));
+END
+$$;
+COMMENT ON FUNCTION tracer.columns_of_sql(text, text) IS 'Which columns the result of a query comes from: {"columns": {source: [[its column, the result''s], ...]}}, or {"error": where it cannot be read}. For importers of SQL whose dialect may be another.';
+
 CREATE FUNCTION tracer.read_dbt_manifest(body jsonb, headers jsonb) RETURNS tracer.intake_row[]
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_custom_plan
@@ -134,7 +155,9 @@ BEGIN
                    coalesce(n.value -> 'tags', '[]') AS tags,
                    n.value ->> 'description' AS description, n.value ->> 'url' AS url, n.value ->> 'type' AS exposure,
                    n.value -> 'owner' AS owner, n.value ->> 'group' AS member_of, n.value ->> 'attached_node' AS attached,
-                   n.value ->> 'package_name' AS package
+                   n.value ->> 'package_name' AS package,
+                   CASE WHEN n.value ->> 'resource_type' IN ('model', 'snapshot') AND coalesce(n.value ->> 'language', 'sql') = 'sql' THEN
+                        tracer.columns_of_sql(coalesce(n.value ->> 'compiled_code', n.value ->> 'compiled_sql'), concat_ws('.', n.value ->> 'database', n.value ->> 'schema')) END AS sql
               FROM part
              CROSS JOIN LATERAL tracer.members(body -> part.name) AS n
         ), test AS (
@@ -146,8 +169,19 @@ BEGIN
             SELECT t.stands_for, jsonb_agg(t.id ORDER BY t.id) AS ids FROM test t WHERE t.stands_for IS NOT NULL GROUP BY 1
         ), kept AS MATERIALIZED (
             SELECT n.* FROM node n WHERE n.type IS DISTINCT FROM 'test' AND n.type NOT IN ('unit_test', 'operation', 'analysis', 'sql operation', 'rpc')
+        ), place AS MATERIALIZED (
+            SELECT tracer.fold_name(k.relation) AS relation, min(k.id) AS id FROM kept k WHERE k.relation IS NOT NULL GROUP BY 1
+        ), feeds AS MATERIALIZED (
+            -- What compiled SQL says of columns, between nodes of this manifest.
+            SELECT p.id AS up, k.id AS down, jsonb_agg(c) AS columns
+              FROM kept k
+             CROSS JOIN LATERAL tracer.members(k.sql -> 'columns') AS s
+              JOIN place p ON p.relation = tracer.fold_name(s.key)
+             CROSS JOIN LATERAL jsonb_array_elements(s.value) AS c
+             WHERE p.id <> k.id
+             GROUP BY p.id, k.id
         )
-        SELECT tracer.an_import(origin, '{data}')
+        SELECT tracer.an_import(origin)
         UNION ALL
         SELECT tracer.an_asset(
                  k.id,
@@ -156,7 +190,7 @@ BEGIN
                  jsonb_strip_nulls(jsonb_build_object(
                    'tier', (regexp_match(k.meta ->> 'tier', '\d+'))[1], 'due', k.meta -> 'due', 'runbook_url', k.meta -> 'runbook_url',
                    'description', nullif(k.description, ''),
-                   'tags', jsonb_build_object('dbt_tags', nullif(k.tags, '[]'), 'package', k.package, 'url', k.url),
+                   'tags', jsonb_build_object('dbt_tags', nullif(k.tags, '[]'), 'package', k.package, 'url', k.url, 'sql_error', k.sql -> 'error'),
                    'aliases', CASE WHEN k.relation IS NULL THEN '[]' ELSE jsonb_build_array(k.relation) END || coalesce(t.ids, '[]'))),
                  origin)
           FROM kept k
@@ -165,7 +199,9 @@ BEGIN
         SELECT tracer.an_edge(d.up, k.id, 'data', origin)
           FROM kept k
          CROSS JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(k.needs) WHEN 'array' THEN k.needs ELSE '[]' END) AS d (up)
-         WHERE d.up NOT LIKE 'test.%');
+         WHERE d.up NOT LIKE 'test.%'
+        UNION ALL
+        SELECT tracer.an_edge(f.up, f.down, 'data', origin, f.columns) FROM feeds f);
 END
 $$;
 COMMENT ON FUNCTION tracer.read_dbt_manifest(jsonb, jsonb) IS 'Part of the reader of the format dbt: manifest.json. Edges are said by dbt:project, so that several projects do not unsay each other''s.';

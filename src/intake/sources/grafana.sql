@@ -8,7 +8,12 @@ LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
     IF body ? 'alerts' THEN
-        RETURN tracer.read_alertmanager(body, headers);
+        -- A rule without data is called so, and names itself in a label.
+        RETURN ARRAY(SELECT tracer.an_alert((i).title || CASE WHEN (i).title IN ('DatasourceNoData', 'DatasourceError')
+                                                              THEN coalesce(': ' || ((i).labels ->> 'rulename'), '') ELSE '' END,
+                                            (i).asset, (i).severity, (i).status, (i).dedup_key, (i).at, (i).description, (i).labels,
+                                            coalesce(nullif((i).payload ->> 'panelURL', ''), nullif((i).payload ->> 'dashboardURL', ''), (i).url), (i).payload)
+                       FROM (SELECT ROW(u.*)::tracer.intake_row AS i FROM unnest(tracer.read_alertmanager(body, headers)) AS u) AS x);
     END IF;
     RETURN ARRAY(
         SELECT CASE WHEN body ->> 'state' IN ('alerting', 'no_data', 'ok') THEN

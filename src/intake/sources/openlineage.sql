@@ -59,6 +59,15 @@ BEGIN
         UNION ALL
         SELECT tracer.an_edge(tracer.openlineage_name(parent -> 'job'), job, 'runs', 'openlineage') WHERE job <> '' AND parent -> 'job' ->> 'name' <> ''
         UNION ALL
+        -- Which columns come from which; that whole datasets decide (dataset) is said by the edges.
+        SELECT tracer.an_edge(tracer.openlineage_name(c.input), tracer.openlineage_name(d.thing), 'data', 'openlineage',
+                              jsonb_agg(DISTINCT jsonb_build_array(c.input ->> 'field', f.key)))
+          FROM (SELECT o FROM tracer.elements(body -> 'outputs') AS o UNION ALL SELECT s FROM tracer.elements(body -> 'dataset') AS s) AS d (thing)
+         CROSS JOIN LATERAL tracer.members(d.thing -> 'facets' -> 'columnLineage' -> 'fields') AS f
+         CROSS JOIN LATERAL tracer.elements(f.value -> 'inputFields') AS c (input)
+         WHERE d.thing ->> 'name' <> '' AND c.input ->> 'name' <> ''
+         GROUP BY tracer.openlineage_name(c.input), tracer.openlineage_name(d.thing)
+        UNION ALL
         SELECT CASE WHEN a ->> 'success' = 'true' THEN
                    tracer.a_success(concat_ws('|', 'assertion', a ->> 'assertion', a ->> 'column', d.asset), format('%s passed', a ->> 'assertion'), d.asset, at, run_id)
                ELSE

@@ -2,6 +2,9 @@
  * PagerDuty: what is sent to it (Events API v2: alerts and changes) and what it
  * sends (webhooks v3: what people did to an incident that tracer opened there).
  *
+ * What webhooks say of an incident that tracer opened (its key tells) also tells
+ * PagerDuty's own id of it, which later ones may name alone, as notes do.
+ *
  * An event without a time is told apart by what its key said last; a resolve
  * carries nothing but the key, and so ends it on every asset.
  */
@@ -13,6 +16,7 @@ DECLARE
     content jsonb := body -> 'payload';
     key     text;
     person  text;
+    known   tracer.intake_row[] := '{}';
 BEGIN
     IF body ? 'event_action' THEN
         RETURN ARRAY[
@@ -36,22 +40,31 @@ BEGIN
             author => coalesce(content -> 'custom_details' ->> 'author', content -> 'custom_details' ->> 'user'),
             at => tracer.time_of(content ->> 'timestamp'), url => body -> 'links' -> 0 ->> 'href', payload => body - 'routing_key')];
     ELSIF event ? 'event_type' THEN
-        key := coalesce(event -> 'data' ->> 'incident_key', event -> 'data' -> 'incident' ->> 'incident_key');
+        key := coalesce(event -> 'data' ->> 'incident_key', event -> 'data' -> 'incident' ->> 'incident_key',
+                        'pagerduty:' || coalesce(event -> 'data' -> 'incident' ->> 'id', event -> 'data' ->> 'id'));
+        IF tracer.incident_of(key) IS NULL THEN
+            RETURN ARRAY[tracer.nothing('Webhook ' || (event ->> 'event_type'))];
+        END IF;
+        IF event -> 'data' ->> 'incident_key' <> '' AND event -> 'data' ->> 'id' <> '' THEN
+            known := ARRAY[tracer.an_action('known', key, NULL, jsonb_build_object('id', 'pagerduty:' || (event -> 'data' ->> 'id')))];
+        END IF;
         -- Only what people did: what comes by the API is what tracer itself said.
-        IF event -> 'agent' ->> 'type' LIKE 'user%' AND tracer.incident_of(key) IS NOT NULL THEN
+        IF event -> 'agent' ->> 'type' LIKE 'user%' THEN
             person := coalesce(event -> 'agent' ->> 'summary', event -> 'agent' ->> 'id');
             CASE event ->> 'event_type'
-                WHEN 'incident.acknowledged' THEN RETURN ARRAY[tracer.an_action('acknowledge', key, person)];
-                WHEN 'incident.resolved' THEN RETURN ARRAY[tracer.an_action('resolve', key, person, jsonb_build_object('note', event -> 'data' -> 'resolve_reason' ->> 'type'))];
-                WHEN 'incident.reopened' THEN RETURN ARRAY[tracer.an_action('reopen', key, person)];
-                WHEN 'incident.annotated' THEN RETURN ARRAY[tracer.an_action('note', key, person, jsonb_build_object('note', event -> 'data' ->> 'content'))];
+                WHEN 'incident.acknowledged' THEN RETURN known || ARRAY[tracer.an_action('acknowledge', key, person)];
+                WHEN 'incident.resolved' THEN RETURN known || ARRAY[tracer.an_action('resolve', key, person, jsonb_build_object('note', event -> 'data' -> 'resolve_reason' ->> 'type'))];
+                WHEN 'incident.reopened' THEN RETURN known || ARRAY[tracer.an_action('reopen', key, person)];
+                WHEN 'incident.annotated' THEN RETURN known || ARRAY[tracer.an_action('note', key, person, jsonb_build_object('note', event -> 'data' ->> 'content'))];
                 WHEN 'incident.reassigned', 'incident.escalated', 'incident.delegated' THEN
-                    RETURN ARRAY[tracer.an_action('note', key, person, jsonb_build_object('note', format('In PagerDuty: %s',
+                    RETURN known || ARRAY[tracer.an_action('note', key, person, jsonb_build_object('note', format('In PagerDuty: %s',
                         replace(event ->> 'event_type', 'incident.', ''))))];
+                WHEN 'incident.status_update_published' THEN
+                    RETURN known || ARRAY[tracer.an_action('note', key, person, jsonb_build_object('note', event -> 'data' ->> 'message'))];
                 ELSE NULL;
             END CASE;
         END IF;
-        RETURN ARRAY[tracer.nothing('Webhook ' || (event ->> 'event_type'))];
+        RETURN known || tracer.nothing('Webhook ' || (event ->> 'event_type'));
     END IF;
     RETURN '{}';
 END

@@ -17,7 +17,7 @@ my $node = new_node('main');
 my $db = 'tracing';
 
 gateway_database($node, $db);
-my %token = map { $_ => token($node, $db, $_) } qw(prometheus alertmanager openlineage pagerduty incident_io gitlab cloudwatch anything);
+my %token = map { $_ => token($node, $db, $_) } qw(prometheus alertmanager openlineage pagerduty incident_io opsgenie gitlab cloudwatch anything);
 
 my $secrets = PostgreSQL::Test::Utils::tempdir();
 append_to_file("$secrets/github", "old secret\nIt's a Secret to Everybody\n");
@@ -149,6 +149,19 @@ is($node->safe_psql($db, "SELECT (SELECT count(*) FROM tracer.alert a WHERE a::t
 is("$status " . decode_json($content)->{deduplication_key}, '202 d1', 'incident.io senders, the token in the path');
 is(comes_of('/v2/alert_events/http/01ABC', token => $token{incident_io}), '202 incident_io', 'or in a header, as theirs');
 
+# Opsgenie clients: their scheme, and what the path says of the alert.
+sub opsgenie
+{
+	my ($path, $body, %more) = @_;
+	my ($status, $content) = http($g, 'POST', $path, body => $body, headers => { 'Content-Type' => 'application/json', Authorization => "GenieKey $token{opsgenie}", %more });
+	return $status;
+}
+is(opsgenie('/v2/alerts', '{"message": "Loader down", "alias": "load/er \"1\"", "entity": "loader"}'), 202, 'Opsgenie clients');
+is(opsgenie('/v2/alerts/load%2Fer%20%221%22/acknowledge?identifierType=alias', '{"user": "a"}'), 202, 'what says nothing to tracer');
+is(opsgenie('/v2/alerts/load%2Fer%20%221%22/close?identifierType=alias', '{"user": "a"}', 'X-Opsgenie-Alias' => 'another'), 202, 'close by alias');
+is($node->safe_psql($db, q(SELECT string_agg(status || ' ' || dedup_key, ', ' ORDER BY alert_id) FROM tracer.alert WHERE source = 'opsgenie')), 'firing load/er "1", resolved load/er "1"', 'one key, whatever a header says');
+is(opsgenie($_, '{}'), 404, "nothing at $_") foreach '/v2/alerts/', '/v2/alerts/a', '/v2/alerts/a/', '/v2/alerts//close', '/v2/alertsx';
+
 # ---- what is no request of ours
 is((http($g, 'POST', '/'))[0], 404, 'no path');
 is((http($g, 'POST', '/ingest/a/b', token => $token{prometheus}))[0], 404, 'too long a path');
@@ -246,6 +259,21 @@ foreach my $wrong ($link =~ s/incidents\/\d+/incidents\/999999/r, $link =~ s/unt
 	is((http($g, 'GET', $wrong))[0], 404, "no page at $wrong");
 }
 is((http($g, 'HEAD', $link))[0], 200, 'a preview asks for the head only');
+
+# Who tries many links is told to wait; whoever sends alerts is not.
+{
+	my $few = start_gateway($node, $db, links_per_minute => 3);
+
+	ok(wait_until(sub { (http($few, 'GET', '/readyz'))[0] == 200 }), 'a gateway with a limit for links');
+	is(join(' ', map { (http($few, 'GET', $_))[0] } $link, '/incidents/1', $link), '200 404 200', 'as many as it says');
+	my ($status, $content, $headers) = http($few, 'GET', $link);
+	is($status, 429, 'and no more');
+	like($content, qr/^<!DOCTYPE html>.*Try again in a moment/, 'in words for people');
+	ok($headers->{'retry-after'}, 'with a time');
+	is((http($few, 'GET', '/healthz'))[0], 200, 'other paths go on');
+	is((http($few, 'POST', '/ingest/prometheus', token => $token{prometheus}, body => '[]'))[0], 200, 'so do alerts');
+	stop_gateway($few);
+}
 
 # ---- clients that were not written for it
 SKIP:
