@@ -5,9 +5,11 @@
  *	correlate.c	the pass from lock to last write; the SQL functions
  *	backtest.c	a pass over history that stores nothing
  *	query.c		statements and bulk arrays over SPI
- *	take.c		new alerts -> keys -> episodes
+ *	take.c		new alerts -> keys
+ *	fold.c		keys -> episodes
  *	news.c		names, edges, changes -> what is dirty
- *	load.c		settings, state, stored episodes, decisions
+ *	settings.c	settings, and whether they are the last pass's
+ *	load.c		state, stored episodes, decisions
  *	intern.c	names -> small numbers
  *	group.c		parents -> incidents
  *	number.c	incidents -> numbers
@@ -336,19 +338,23 @@ extern void pass_source_quiet(Pass *p, const char *source, int64 quiet_after);
 extern void pass_rank_keys(Pass *p);
 extern int32 pass_find_alert(Pass *p, int64 id);
 
+/* ---- settings.c ------------------------------------------------------------ */
+extern void load_settings(Pass *p, Datum overrides);
+
 /* ---- take.c ---------------------------------------------------------------- */
 extern int64 take_alerts(Pass *p, int64 max_alerts);
 extern void take_out(Pass *p, int64 alert, int64 incident);
 extern void take_history(Pass *p, int64 since, int64 until);
 extern void touch_keys_since(Pass *p, int64 from);
 extern void touch_keys(Pass *p, const Column *key_ids);
-extern void fold_keys(Pass *p);
 
 /* A snapshot to which every transaction is still to come. */
 #define SEEN_NOTHING "1:1:"
 
+/* ---- fold.c ---------------------------------------------------------------- */
+extern void fold_keys(Pass *p);
+
 /* ---- load.c ---------------------------------------------------------------- */
-extern void load_settings(Pass *p, Datum overrides);
 extern bool load_state(Pass *p);
 extern int32 pass_add_episode(Pass *p);
 extern int32 pass_find_episode(Pass *p, int64 id);
