@@ -1,25 +1,8 @@
--- Half a million alerts over Debian's package dependencies: what a package
--- depends on is upstream of it. Popular packages fail as origins at random times
--- of a month, some of what depends on them fails minutes later, and some of what
--- depends on that; half of it is repeated, a good part resolved, and there is
--- noise. The same alerts every time.
-CREATE SCHEMA bench;
+-- Half a million alerts over Debian's package dependencies (debian.sql). Popular
+-- packages fail as origins at random times of a month, some of what depends on
+-- them fails minutes later, and some of what depends on that; half of it is
+-- repeated, a good part resolved, and there is noise. The same alerts every time.
 SELECT setseed(0.42) \gset
-CREATE TABLE bench.dep (package text, needs text);
-COPY bench.dep FROM :'file';
-DELETE FROM bench.dep WHERE package = needs;
-CREATE TABLE bench.edge AS
-SELECT DISTINCT d.needs AS upstream, d.package AS downstream
-  FROM bench.dep d
- WHERE d.needs IN (SELECT package FROM bench.dep WHERE package IS NOT NULL);
-INSERT INTO tracer.asset (name)
-SELECT DISTINCT package FROM bench.dep ORDER BY 1;
-INSERT INTO tracer.lineage (upstream, downstream)
-SELECT u.asset_id, d.asset_id
-  FROM bench.edge e JOIN tracer.asset u ON u.name = e.upstream JOIN tracer.asset d ON d.name = e.downstream;
-CREATE INDEX ON bench.edge (upstream, downstream);
-ANALYZE bench.edge;
-
 CREATE TABLE bench.numbered AS
 SELECT row_number() OVER (ORDER BY upstream, downstream) AS n, upstream, downstream FROM bench.edge;
 CREATE UNIQUE INDEX ON bench.numbered (n);
@@ -62,8 +45,6 @@ SELECT asset, title, source, 'firing', fired_at + interval '7 minutes'
 INSERT INTO tracer.alert (asset, title, source, status, fired_at)
 SELECT asset, title, source, status, fired_at FROM bench.alert ORDER BY fired_at, asset;
 VACUUM ANALYZE tracer.alert;
-VACUUM ANALYZE tracer.asset;
-VACUUM ANALYZE tracer.lineage;
 
 CREATE TABLE bench.alert_key (LIKE tracer.alert_key INCLUDING ALL EXCLUDING IDENTITY);
 CREATE TABLE bench.episode (LIKE tracer.episode INCLUDING ALL EXCLUDING IDENTITY);

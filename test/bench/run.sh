@@ -3,7 +3,7 @@
 #
 #   WORK=name   one row, or several in quotes: closure_count closure_rows
 #               traversal one_edge cold_small memory session bursts alert_copy
-#               alert_insert correlate ingest manifest gateway
+#               alert_insert correlate rank ingest manifest gateway
 #               worker_latency worker_cost worker_storm delivery_latency
 #               delivery_rate
 #   PAIRS=n     pairs of runs for a ratio (default: by how long the work takes)
@@ -20,7 +20,7 @@
 
 ONLY=$WORK
 unset WORK
-ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate ingest manifest gateway worker_latency worker_cost worker_storm delivery_latency delivery_rate "
+ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate rank ingest manifest gateway worker_latency worker_cost worker_storm delivery_latency delivery_rate "
 for _w in $ONLY; do
     case $ROWS_KNOWN in
         *" $_w "*) ;;
@@ -196,28 +196,25 @@ if wanted alert_copy alert_insert; then
 fi
 
 # ------------------------------------------------------------------ correlate
-if wanted correlate; then
+if wanted correlate rank; then
     database bench_deps
-    if ! has bench_deps correlate; then
-        absent "correlate() on 500k alerts"
-    elif ! command -v apt-cache >/dev/null 2>&1; then
-        absent "correlate() on 500k alerts (no apt-cache)"
+    # The first alternative of each dependency, without version and architecture.
+    command -v apt-cache >/dev/null 2>&1 && apt-cache dumpavail 2>/dev/null | awk '
+        /^Package: /                 { package = $2; print package "\t\\N" }
+        /^(Depends|Pre-Depends): /   { sub(/^[^:]*: /, "")
+                                       n = split($0, dep, /, */)
+                                       for (i = 1; i <= n; i++) {
+                                           sub(/ .*/, "", dep[i]); sub(/:.*/, "", dep[i])
+                                           print package "\t" dep[i]
+                                       } }' > "$WORK/out/dependencies"
+    if [ "$(wc -l 2>/dev/null < "$WORK/out/dependencies")" -lt 100000 ]; then
+        absent "correlate() and ranking (apt-get update first)"
     else
-        step "500k alerts over Debian's package dependencies"
-        # The first alternative of each dependency, without version and architecture.
-        apt-cache dumpavail 2>/dev/null | awk '
-            /^Package: /                 { package = $2; print package "\t\\N" }
-            /^(Depends|Pre-Depends): /   { sub(/^[^:]*: /, "")
-                                           n = split($0, dep, /, */)
-                                           for (i = 1; i <= n; i++) {
-                                               sub(/ .*/, "", dep[i]); sub(/:.*/, "", dep[i])
-                                               print package "\t" dep[i]
-                                           } }' > "$WORK/out/dependencies"
         chmod a+r "$WORK/out/dependencies"
-        if [ "$(wc -l < "$WORK/out/dependencies")" -lt 100000 ]; then
-            absent "correlate() (apt-get update first)"
-        else
-            q bench_deps -v file="$WORK/out/dependencies" -f "$BENCH/correlate.setup.sql" || die "cannot make the alerts"
+        q bench_deps -v file="$WORK/out/dependencies" -f "$BENCH/debian.sql" || die "cannot load the dependencies"
+        if wanted correlate; then
+            step "500k alerts over Debian's package dependencies"
+            q bench_deps -f "$BENCH/correlate.setup.sql" || die "cannot make the alerts"
             if pairs bench_deps correlate 3; then
                 WRITTEN=$(ask bench_deps "SELECT (SELECT count(*) FROM tracer.alert_key) + (SELECT count(*) FROM tracer.episode)
                     + (SELECT count(*) FROM tracer.placement) + (SELECT count(*) FROM tracer.incident) + (SELECT count(*) FROM tracer.evidence_row)")
@@ -228,6 +225,13 @@ if wanted correlate; then
                     (SELECT count(*) FROM tracer.alert), (SELECT count(*) FROM tracer.asset), (SELECT count(*) FROM tracer.lineage),
                     (SELECT count(*) FROM tracer.incident), $WRITTEN)")$(calc '%.2f s' "$OURS / 1000")." >> "$NOTES"
             fi
+        fi
+        if wanted rank; then
+            step "an incident of 1,000 failures over the same"
+            q bench_deps -f "$BENCH/rank.setup.sql" || die "cannot make the incident"
+            pairs bench_deps rank 21 &&
+                row "ranking it: a pass with and without" "$(calc '%.1f ms' "$OURS")" "$(calc '%.1f ms' "$THEIRS")" \
+                    "$(calc '%.1f ms' "$OURS - $THEIRS")" "<= 50 ms" "$(calc '%s' "($OURS - $THEIRS <= 50) ? \"met\" : \"missed\"")"
         fi
     fi
 fi
