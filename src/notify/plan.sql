@@ -149,6 +149,7 @@ BEGIN
         INSERT INTO tracer.notification (thread_id, incident_id, channel, event, events, form, mode, role, reason, key, state, due_at, created_at, give_up_at, silence_id)
         SELECT m.thread_id, m.incident_id, m.channel, m.event, m.events, m.form, m.mode, m.role, m.reason, m.key, m.state, at, at, at + give_up, m.silence_id
           FROM message m
+         ORDER BY m.mode <> 'page', m.incident_id, m.channel, m.form -- who is woken comes first; an edit before the reply to it
         RETURNING 1
     ), waiting AS (
         UPDATE tracer.thread t

@@ -51,14 +51,14 @@ is(unplaced($node, 'live'), 0, 'each alert is in one incident');
 
 # ---- an alert that cannot even be read ------------------------------------------------
 sql(q{
-	ALTER FUNCTION tracer.derived_name(text) RENAME TO derived_name_of_ours;
-	CREATE FUNCTION tracer.derived_name(called text) RETURNS TABLE (name text) LANGUAGE plpgsql STABLE AS
-	'BEGIN IF called = ''bad name'' THEN RAISE EXCEPTION ''cannot read this name''; END IF;
-	 RETURN QUERY SELECT x.name FROM tracer.derived_name_of_ours(called) x; END'});
+	ALTER FUNCTION tracer.derived_names(text[]) RENAME TO derived_names_of_ours;
+	CREATE FUNCTION tracer.derived_names(names text[]) RETURNS TABLE (called text, name text) LANGUAGE plpgsql STABLE AS
+	'BEGIN IF ''bad name'' = ANY (names) THEN RAISE EXCEPTION ''cannot read this name''; END IF;
+	 RETURN QUERY SELECT x.called, x.name FROM tracer.derived_names_of_ours(names) x; END'});
 sql("INSERT INTO tracer.alert (asset, title) SELECT CASE i WHEN 7 THEN 'bad name' ELSE 'c' || i END, CASE i WHEN 7 THEN 'bad' ELSE 'fine' END FROM generate_series(1, 20) i");
 ok(others_placed(), 'an alert that cannot be read does not stop the others');
 ok($node->poll_query_until('live', 'SELECT count(*) = 1 FROM tracer.set_aside'), 'and is set aside');
-sql(q{DROP FUNCTION tracer.derived_name(text); ALTER FUNCTION tracer.derived_name_of_ours(text) RENAME TO derived_name;
+sql(q{DROP FUNCTION tracer.derived_names(text[]); ALTER FUNCTION tracer.derived_names_of_ours(text[]) RENAME TO derived_names;
 	UPDATE tracer.set_aside SET tried_at = '-infinity'});
 ok(wait_placed($node, 'live'), 'until it can be read');
 

@@ -106,6 +106,8 @@ sql("DELETE FROM tracer.channel WHERE name IN ('never', 'drop', 'garbage', 'thro
 
 # ---- told to end, it waits for answers and records ---------------------------------
 channel('slow', '/delay/700/ok');
+# the receiver may be busy for seconds with what is left of the backlog
+sql("UPDATE tracer.channel SET settings = settings || '{\"timeout_ms\": 20000}' WHERE name = 'slow'");
 alert('slow', 'slow is late');
 ok(wait_until(sub { keys %{ arrived('/delay/700/ok') } }, 'the request is out'), 'a request is on its way');
 my $pid = sender_pid();
@@ -218,7 +220,11 @@ sub burst
 burst(1500);
 my $first = rss();
 burst(1500) foreach (1 .. 2);
-cmp_ok(rss() - $first, '<', 4096, 'the sender\'s memory is flat');
+SKIP:
+{
+	skip 'AddressSanitizer keeps what is freed', 1 if ($ENV{LD_PRELOAD} // '') =~ /asan/;
+	cmp_ok(rss() - $first, '<', 4096, 'the sender\'s memory is flat');
+}
 
 $node->stop;
 done_testing();

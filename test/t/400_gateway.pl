@@ -26,7 +26,7 @@ append_to_file("$secrets/slack", "slack secret\n");
 append_to_file("$secrets/circleci", "secret\n");
 append_to_file("$secrets/sentry", "sentry secret\n");
 append_to_file("$secrets/dbt_cloud", "dbt secret\n");
-my $g = start_gateway($node, $db, secrets => $secrets, body_limit => '64kB');
+my $g = start_gateway($node, $db, secrets => $secrets, body_limit => '64kB', links_per_minute => 100000);
 
 ok(wait_until(sub { (http($g, 'GET', '/readyz'))[0] == 200 }), 'ready');
 is((http($g, 'GET', '/healthz'))[0], 200, 'alive');
@@ -296,9 +296,13 @@ SKIP:
 	my $am = IPC::Run::start([ $alertmanager, "--config.file=$dir/am.yml", "--storage.path=$dir/am", "--web.listen-address=127.0.0.1:$port", '--cluster.listen-address=' ],
 		'<', '/dev/null', '>', "$dir/am.log", '2>', "$dir/am.err");
 	my $client = HTTP::Tiny->new(timeout => 5);
-	ok( wait_until(sub {
-				$client->post("http://127.0.0.1:$port/api/v2/alerts", { headers => { 'Content-Type' => 'application/json' }, content => '[{"labels": {"alertname": "FromAlertmanager", "asset": "raw.orders"}}]' })->{success};
-		}, 60), 'Alertmanager runs');
+	my $runs = wait_until(sub {
+			slurp_file("$dir/am.err") =~ /failed to parse templates/
+			  || $client->post("http://127.0.0.1:$port/api/v2/alerts", { headers => { 'Content-Type' => 'application/json' }, content => '[{"labels": {"alertname": "FromAlertmanager", "asset": "raw.orders"}}]' })->{success};
+		}, 60);
+	# Newer ones need a template below /usr/share, where only an installed package has it.
+	skip 'this Alertmanager runs only where it is installed', 2 if slurp_file("$dir/am.err") =~ /failed to parse templates/;
+	ok($runs, 'Alertmanager runs') or diag(slurp_file("$dir/am.err"));
 	ok(wait_until(sub { $node->safe_psql($db, q(SELECT count(*) FROM tracer.alert WHERE source = 'alertmanager' AND (title LIKE '%FromAlertmanager%' OR payload::text LIKE '%FromAlertmanager%'))) > 0 }, 60),
 		'and its webhook arrives');
 	$am->kill_kill;
