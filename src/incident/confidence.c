@@ -8,7 +8,8 @@
  * the other are often a coincidence and five hardly ever are, and by how much
  * the best candidate leads; how much the lead counts was set by hand, lower than
  * fitted, since simulated leads vary little. An asset that fails alone is nearly
- * always its own cause. What lineage does not know is not judged.
+ * always its own cause; one that lineage does not know is so less often, and is
+ * never named for it.
  *
  * Where metrics tell, the best score itself says how far something moved with
  * the symptom; half sure at MOVED_HALF.
@@ -24,7 +25,7 @@ static const double ALONE = 2.3;
 static const double PER_LOG_ASSET = 1.85;
 static const double LEAD = 0.5;
 static const double USUAL_LEAD = 4.5;
-static const double NOT_PLACED = -4.0;
+static const double NOT_PLACED = -1.65;
 
 static const double MOVED_MOST = 0.95;
 static const double MOVED_HALF = 0.15;
