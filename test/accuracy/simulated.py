@@ -56,7 +56,7 @@ SETTINGS = {
 
 
 class Learning:
-    """Between history and trials: accept what tracer.suggest_lineage() offers."""
+    """Between history and trials: accept what tracer learned from the history."""
 
     def __init__(self, confirmed=0.0):
         self.confirmed = confirmed
@@ -77,6 +77,9 @@ class Learning:
         for o in offered:
             database.sql("SELECT tracer.accept_lineage({}, {}, {}) \\gset _\n--".format(
                 *(correlator.literal(o[k]) for k in ("upstream", "downstream", "confidence"))))
+        database.sql("SELECT tracer.learn_delays() \\gset _\n--")
+        if self.confirmed:
+            database.sql("SELECT tracer.set_weights((SELECT weights FROM tracer.fit_weights())) \\gset _\n--")
 
     def _confirm(self, database, world):
         """People confirm the root of a share of the incidents that they know of."""
