@@ -142,6 +142,9 @@ look_at_threads(void)
 		n = fread(buf, 1, sizeof buf - 1, f);
 		buf[n] = '\0';
 		fclose(f);
+		/* of one that has just ended nothing is known */
+		if (strstr(buf, "State:\tZ") || strstr(buf, "State:\tX"))
+			continue;
 		mask = strstr(buf, "SigBlk:");
 		if (mask && !(strtoull(mask + 7, NULL, 16) & (1ULL << (SIGUSR1 - 1))))
 			open_threads++;
