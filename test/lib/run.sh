@@ -8,15 +8,17 @@
 #   PG_CONFIG=...                 which PostgreSQL
 #   LOGS=dir                      where to leave the logs of what failed
 #   SERVER_ENV="A=b ..."          environment of the servers (sanitizers)
+#   TRACER_NO_SKIP=1              what was skipped has failed
 #
 # The last line is "N passed, M failed" over all parts: a regression or
-# isolation file counts as one, a TAP assertion as one. Exits 0 only if nothing
-# failed and something ran.
+# isolation file counts as one, a TAP assertion as one. Before it a line
+# "skipped: TEST: REASON" for everything that did not run. Exits 0 only if
+# nothing failed and something ran.
 
 TOP=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$TOP/test/lib/common.sh"
 
-PASSED=0 FAILED=0
+PASSED=0 FAILED=0 SKIPPED=
 
 # What stops the suite before it ran is a failure too, and the last line says so.
 die() {
@@ -89,13 +91,22 @@ tap() {
     (cd "$_dir" && as_server env $SERVER_ENV PATH="$PATH" PERL5LIB="$PGXS_DIR/src/test/perl:$WORK/src/test/lib${PERL5LIB:+:$PERL5LIB}" \
         PG_REGRESS="$PGXS_DIR/src/test/regress/pg_regress" TESTDIR="$_dir" TESTDATADIR="$_dir/tmp_check" \
         TESTLOGDIR="$_dir/tmp_check/log" top_builddir="$_dir" TRACER_TOP="$WORK/src" TRACER_PG_MAJOR="$PG_MAJOR" \
-        TRACER_NO_CRON="$TRACER_NO_CRON" PG_CONFIG="$PG_CONFIG" HOME="$_dir" \
+        PG_CONFIG="$PG_CONFIG" HOME="$_dir" \
         prove -v "$WORK/src/test/t/$_n.pl") >"$_dir.log" 2>&1 </dev/null || _rc=$?
+    # "FILE .. skipped: WHY" of prove is a whole file, "ok 3 # skip WHY" one assertion.
+    _skips=$(sed -nE -e 's/^ *ok [0-9]+([^#]*[^#\\])?# *[Ss][Kk][Ii][Pp] *//p' -e 's/^[^ ]+ \.+ skipped: //p' "$_dir.log" |
+        sort | uniq -c | sed -E "s/^ *([0-9]+) (.*)/skipped: $_n: \2 (\1)/")
+    if [ -n "$_skips" ]; then
+        SKIPPED="$SKIPPED$_skips
+"
+        [ -z "$TRACER_NO_SKIP" ] || count 0 "$(printf '%s\n' "$_skips" | wc -l)"
+    fi
     _ok=$(grep -E '^ok [0-9]' "$_dir.log" | grep -vciE '# (skip|todo)')
     _bad=$(grep -E '^not ok [0-9]' "$_dir.log" | grep -vciE '# todo')
     if [ $_rc != 0 ] && [ "$_bad" = 0 ]; then _bad=1; fi
     if [ $_rc = 0 ] && grep -q '^Result: NOTESTS' "$_dir.log"; then
-        printf '    SKIPPED %-28s %s\n' "$_n" "$(sed -n 's/^.* skipped: //p' "$_dir.log")"
+        printf '    skipped %s\n' "$_n"
+        rm -rf "$_dir"
         return
     fi
     if [ $_rc = 0 ] && [ "$_bad" = 0 ]; then
@@ -140,15 +151,16 @@ if [ -z "$SUITE" ] || [ "$SUITE" = tap ]; then
     _tests=$(names test/t pl)
     if [ -n "$_tests" ]; then
         step "TAP tests"
-        case $_tests in *400_gateway*) tracer_borrow prometheus-alertmanager amtool || say "    no amtool: without it" ;; esac
+        case $_tests in *400_gateway*) tracer_borrow prometheus-alertmanager amtool ;; esac
         for _name in $_tests; do tap "$_name"; done
     fi
 fi
 
 if [ $((PASSED + FAILED)) = 0 ]; then
-    say "no test is named like that: SUITE=$SUITE T=$T"
+    [ -n "$SKIPPED" ] && say "nothing ran" || say "no test is named like that: SUITE=$SUITE T=$T"
     FAILED=1
 fi
 say
+[ -z "$SKIPPED" ] || say "$SKIPPED"
 say "$PASSED passed, $FAILED failed"
 [ "$FAILED" = 0 ]

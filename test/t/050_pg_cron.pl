@@ -9,19 +9,8 @@ use Test::More;
 use TracerTest;
 
 chomp(my $share = `pg_config --sharedir`);
-if (!-f "$share/extension/pg_cron.control")
-{
-	if ($ENV{TRACER_NO_CRON})
-	{
-		pass('no pg_cron exists for this version of PostgreSQL');
-	}
-	else
-	{
-		fail('pg_cron is installed (Debian: postgresql-' . ($ENV{TRACER_PG_MAJOR} // 'N') . '-cron)');
-	}
-	done_testing();
-	exit;
-}
+plan(skip_all => 'pg_cron is not installed (Debian: postgresql-' . ($ENV{TRACER_PG_MAJOR} // 'N') . '-cron)')
+  if !-f "$share/extension/pg_cron.control";
 
 my $node = new_node(
 	'main',
