@@ -75,8 +75,7 @@ BEGIN
     END IF;
     PERFORM tracer.link_said(ups, downs, array_fill('data'::text, ARRAY[cardinality(ups)]), "link_columns".source);
     WITH name AS MATERIALIZED (
-        SELECT n.called, a.asset_id AS id
-          FROM tracer.resolve_names(ups || downs) n JOIN tracer.asset a ON a.name = n.name
+        SELECT n.called, n.asset_id AS id FROM tracer.resolve_assets(ups || downs) n
     )
     INSERT INTO tracer.column_lineage (downstream, downstream_column, upstream, upstream_column, source)
     SELECT DISTINCT d.id, p.dc, u.id, p.uc, "link_columns".source
@@ -103,8 +102,7 @@ DECLARE
     removed bigint;
 BEGIN
     WITH name AS MATERIALIZED (
-        SELECT n.called, a.asset_id AS id
-          FROM tracer.resolve_names("replace_columns".upstream || "replace_columns".downstream) n JOIN tracer.asset a ON a.name = n.name
+        SELECT n.called, n.asset_id AS id FROM tracer.resolve_assets("replace_columns".upstream || "replace_columns".downstream) n
     ), said AS MATERIALIZED (
         SELECT DISTINCT u.id AS u, p.uc, d.id AS d, p.dc
           FROM unnest("replace_columns".upstream, "replace_columns".upstream_column, "replace_columns".downstream, "replace_columns".downstream_column) p(u, uc, d, dc)
@@ -141,8 +139,7 @@ BEGIN
     linked := tracer.link_said("replace_lineage".upstream, "replace_lineage".downstream, "replace_lineage".kind, "replace_lineage".source);
 
     WITH name AS MATERIALIZED (
-        SELECT n.called, a.asset_id AS id
-          FROM tracer.resolve_names("replace_lineage".upstream || "replace_lineage".downstream) n JOIN tracer.asset a ON a.name = n.name
+        SELECT n.called, n.asset_id AS id FROM tracer.resolve_assets("replace_lineage".upstream || "replace_lineage".downstream) n
     ), said AS MATERIALIZED (
         SELECT DISTINCT u.id AS up, d.id AS down, p.k
           FROM unnest("replace_lineage".upstream, "replace_lineage".downstream, "replace_lineage".kind) p(u, d, k)

@@ -93,6 +93,13 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION tracer.resolve_names(text[]) IS 'Each of these names once, with the canonical name that it stands for (tracer.canonical), for many at once.';
 
+CREATE FUNCTION tracer.resolve_assets(names text[]) RETURNS TABLE (called text, asset_id bigint)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT n.called, a.asset_id FROM tracer.resolve_names(resolve_assets.names) n JOIN tracer.asset a ON a.name = n.name;
+END;
+COMMENT ON FUNCTION tracer.resolve_assets(text[]) IS 'Each of these names that stands for a declared asset once, with that asset''s id.';
+
 CREATE FUNCTION tracer.name_similarity(a text, b text) RETURNS real
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'tracer_name_similarity';

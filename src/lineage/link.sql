@@ -19,6 +19,34 @@ COMMENT ON COLUMN tracer.lineage_edges.last_seen_at IS 'When its source last sai
 COMMENT ON COLUMN tracer.lineage_edges.expired_at IS 'Since when it is no longer walked, not having been seen for lineage_ttl; NULL: it is walked.';
 
 /*
+ * What callers of link() and unlink() may get wrong about a list of edges.
+ */
+CREATE FUNCTION tracer.check_edges(upstream text[], downstream text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF array_ndims("check_edges".upstream) > 1 OR array_ndims("check_edges".downstream) > 1 THEN
+        RAISE EXCEPTION 'arrays of upstream and downstream must have one dimension'
+            USING ERRCODE = 'array_subscript_error',
+                  HINT = 'The n-th upstream feeds the n-th downstream.';
+    END IF;
+    IF "check_edges".upstream IS NULL OR "check_edges".downstream IS NULL
+       OR array_position("check_edges".upstream, NULL) IS NOT NULL OR array_position("check_edges".downstream, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'the name of an asset must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed',
+                  HINT = 'Give both ends of every edge.';
+    END IF;
+    IF cardinality("check_edges".upstream) <> cardinality("check_edges".downstream) THEN
+        RAISE EXCEPTION 'arrays of upstream and downstream differ in length: % and %', cardinality("check_edges".upstream), cardinality("check_edges".downstream)
+            USING ERRCODE = 'array_subscript_error',
+                  HINT = 'The n-th upstream feeds the n-th downstream.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION tracer.check_edges(text[], text[]) IS 'Nothing, or an error where these cannot be the ends of edges: null_value_not_allowed for a NULL name, array_subscript_error for arrays of different length or of more than one dimension.';
+
+/*
  * One pass for any number of pairs. Assets are declared in order of name and
  * edges inserted in order of ids, so that two callers at once wait for each
  * other in one direction only. Every caller finishes with assets before it
@@ -43,22 +71,7 @@ DECLARE
     changed bigint;
     fresh   bigint;
 BEGIN
-    IF array_ndims("link".upstream) > 1 OR array_ndims("link".downstream) > 1 THEN
-        RAISE EXCEPTION 'arrays of upstream and downstream must have one dimension'
-            USING ERRCODE = 'array_subscript_error',
-                  HINT = 'The n-th upstream feeds the n-th downstream.';
-    END IF;
-    IF "link".upstream IS NULL OR "link".downstream IS NULL
-       OR array_position("link".upstream, NULL) IS NOT NULL OR array_position("link".downstream, NULL) IS NOT NULL THEN
-        RAISE EXCEPTION 'the name of an asset must not be NULL'
-            USING ERRCODE = 'null_value_not_allowed',
-                  HINT = 'Give both ends of every edge.';
-    END IF;
-    IF cardinality("link".upstream) <> cardinality("link".downstream) THEN
-        RAISE EXCEPTION 'arrays of upstream and downstream differ in length: % and %', cardinality("link".upstream), cardinality("link".downstream)
-            USING ERRCODE = 'array_subscript_error',
-                  HINT = 'The n-th upstream feeds the n-th downstream.';
-    END IF;
+    PERFORM tracer.check_edges("link".upstream, "link".downstream);
     IF '' = ANY ("link".upstream) OR '' = ANY ("link".downstream) THEN
         RAISE EXCEPTION 'the name of an asset must not be empty'
             USING ERRCODE = 'invalid_parameter_value',
@@ -199,27 +212,11 @@ AS $$
 DECLARE
     removed bigint;
 BEGIN
-    IF array_ndims("unlink".upstream) > 1 OR array_ndims("unlink".downstream) > 1 THEN
-        RAISE EXCEPTION 'arrays of upstream and downstream must have one dimension'
-            USING ERRCODE = 'array_subscript_error',
-                  HINT = 'The n-th upstream feeds the n-th downstream.';
-    END IF;
-    IF "unlink".upstream IS NULL OR "unlink".downstream IS NULL
-       OR array_position("unlink".upstream, NULL) IS NOT NULL OR array_position("unlink".downstream, NULL) IS NOT NULL THEN
-        RAISE EXCEPTION 'the name of an asset must not be NULL'
-            USING ERRCODE = 'null_value_not_allowed',
-                  HINT = 'Give both ends of every edge.';
-    END IF;
-    IF cardinality("unlink".upstream) <> cardinality("unlink".downstream) THEN
-        RAISE EXCEPTION 'arrays of upstream and downstream differ in length: % and %', cardinality("unlink".upstream), cardinality("unlink".downstream)
-            USING ERRCODE = 'array_subscript_error',
-                  HINT = 'The n-th upstream feeds the n-th downstream.';
-    END IF;
+    PERFORM tracer.check_edges("unlink".upstream, "unlink".downstream);
 
     -- Locked in one order, so that two callers cannot wait in a circle.
     WITH name AS MATERIALIZED (
-        SELECT n.called, a.asset_id AS id
-          FROM tracer.resolve_names("unlink".upstream || "unlink".downstream) n JOIN tracer.asset a ON a.name = n.name
+        SELECT n.called, n.asset_id AS id FROM tracer.resolve_assets("unlink".upstream || "unlink".downstream) n
     ), pair AS MATERIALIZED (
         SELECT DISTINCT u.id AS up, d.id AS down
           FROM unnest("unlink".upstream, "unlink".downstream) AS p(u, d)
