@@ -1,11 +1,5 @@
 -- Who hears what, when, and what becomes of it: notifications on a clock of our own.
-SET TIME ZONE 'UTC';
-SET datestyle = 'ISO';
-SET intervalstyle = 'postgres';
-\set SHOW_CONTEXT never
-SET client_min_messages = warning;
 \getenv top PG_ABS_SRCDIR
-CREATE EXTENSION tracer;
 \set helpers :top '/test/lib/notify.sql'
 \set ECHO none
 \i :helpers

@@ -1,11 +1,6 @@
 -- A database that was restored or copied tells nobody anything until tracer.arm(),
 -- and then not what was before; and an asset that gets another owner.
-SET TIME ZONE 'UTC';
-SET intervalstyle = 'postgres';
-\set SHOW_CONTEXT never
-SET client_min_messages = warning;
 \getenv top PG_ABS_SRCDIR
-CREATE EXTENSION tracer;
 \set helpers :top '/test/lib/notify.sql'
 \set ECHO none
 \i :helpers

@@ -1,10 +1,6 @@
 -- Notifications under random weather: alerts, people, rules, silences and broken
 -- channels in any order. Whatever happens, some things hold.
-SET TIME ZONE 'UTC';
-\set SHOW_CONTEXT never
-SET client_min_messages = warning;
 \getenv top PG_ABS_SRCDIR
-CREATE EXTENSION tracer;
 \set helpers :top '/test/lib/notify.sql'
 \set ECHO none
 \i :helpers

@@ -1,11 +1,6 @@
 -- A Slack channel for an incident: made, people invited, then the page; and none
 -- of it keeps the page from going out.
-SET TIME ZONE 'UTC';
-SET intervalstyle = 'postgres';
-\set SHOW_CONTEXT never
-SET client_min_messages = warning;
 \getenv top PG_ABS_SRCDIR
-CREATE EXTENSION tracer;
 \set helpers :top '/test/lib/notify.sql'
 \set ECHO none
 \i :helpers

@@ -28,11 +28,11 @@ COMMENT ON COLUMN tracer.unresolved_names.suggestions IS 'The assets most like i
 
 /*
  * Two assets become one, for any number of pairs. What refers to assets by id or
- * by name, and outlives a pass, is moved here; alerts young enough to be placed
- * anew find the asset by its new alias, the keys of older ones are moved by
- * tracer.move_keys().
+ * by name, and outlives a pass, is moved first; then alerts young enough to be
+ * placed anew find the asset by its new alias, and at last the keys of older ones
+ * are moved by tracer.move_keys().
  */
-CREATE FUNCTION tracer.join_assets(keep text[], duplicate text[], namespace text) RETURNS bigint
+CREATE FUNCTION tracer.join_assets(keep text[], duplicate text[], namespace text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
@@ -41,7 +41,6 @@ AS $$
 DECLARE
     keeps   bigint[];
     drops   bigint[];
-    joined  bigint;
 BEGIN
     PERFORM tracer.hold_correlation();
     -- Locked in order of name, like all that locks assets.
@@ -51,9 +50,8 @@ BEGIN
       FROM unnest("join_assets".keep, "join_assets".duplicate) p(k, d)
       JOIN tracer.asset k ON k.name = p.k
       JOIN tracer.asset d ON d.name = p.d;
-    joined := coalesce(cardinality(drops), 0);
-    IF joined = 0 THEN
-        RETURN 0;
+    IF drops IS NULL THEN
+        RETURN;
     END IF;
 
     -- What the kept asset does not say, the other does.
@@ -122,10 +120,11 @@ BEGIN
      WHERE d.root_asset = p.d;
 
     DELETE FROM tracer.asset a WHERE a.asset_id = ANY (drops);
-    RETURN joined;
+    PERFORM tracer.regroup('{}');
+    PERFORM tracer.move_keys("join_assets".keep, "join_assets".duplicate);
 END
 $$;
-COMMENT ON FUNCTION tracer.join_assets(text[], text[], text) IS 'The work of tracer.merge_assets() before alerts are placed anew: each duplicate becomes an alias of the asset at the same place, in that namespace; returns how many did. Not for users.';
+COMMENT ON FUNCTION tracer.join_assets(text[], text[], text) IS 'The work of tracer.merge_assets(): each duplicate becomes an alias of the asset at the same place, in that namespace, and alerts are placed anew. Not for users.';
 
 -- The keys of alerts too old to be placed anew. The key that a tool's own
 -- dedup_key leads to may be there under the kept asset already: then it gets
@@ -184,8 +183,6 @@ BEGIN
                   HINT = 'SELECT tracer.canonical(name) tells what a name stands for.';
     END IF;
     PERFORM tracer.join_assets(ARRAY[one], ARRAY[other], 'manual');
-    PERFORM tracer.regroup('{}');
-    PERFORM tracer.move_keys(ARRAY[one], ARRAY[other]);
 END
 $$;
 COMMENT ON FUNCTION tracer.merge_assets(text, text) IS 'Says that two assets are one: duplicate becomes another name of keep, which takes over its edges, aliases, alerts, incidents and history, and its owner, tier and the like where it has none itself. What alerted on either within max_incident_age is correlated anew. It cannot be undone. Errors: undefined_object for a name without asset, invalid_parameter_value where both are one.';
@@ -249,8 +246,6 @@ BEGIN
      WHERE p.k <> ALL (drops);
     IF drops IS NOT NULL THEN
         PERFORM tracer.join_assets(keeps, drops, 'rule');
-        PERFORM tracer.regroup('{}');
-        PERFORM tracer.move_keys(keeps, drops);
     END IF;
     RETURN QUERY SELECT * FROM unnest(keeps, drops);
 END
@@ -283,8 +278,6 @@ BEGIN
      WHERE NOT EXISTS (SELECT FROM one q WHERE q.d = o.k);
     IF drops IS NOT NULL THEN
         PERFORM tracer.join_assets(keeps, drops, coalesce("merge_by_claims".namespace, 'manual'));
-        PERFORM tracer.regroup('{}');
-        PERFORM tracer.move_keys(keeps, drops);
     END IF;
     RETURN QUERY SELECT * FROM unnest(keeps, drops);
 END

@@ -1,5 +1,5 @@
 /*
- * notify.sql: time that a test can choose, for psql.
+ * notify.sql: the extension, and time that a test can choose, for psql.
  *
  * A simulation has a clock of its own, which begins now and only goes forward.
  * passes(at) is what the worker and the sender do at a moment: correlate, plan,
@@ -11,6 +11,13 @@
  *     CALL pg_temp.run_until('10 minutes');
  *     SELECT after, channel, events FROM heard ORDER BY n;
  */
+SET TIME ZONE 'UTC';
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
+SET client_min_messages = warning;
+\set SHOW_CONTEXT never
+CREATE EXTENSION tracer;
+
 CREATE TEMP TABLE clock (started timestamptz, at timestamptz, seen_event bigint);
 -- not before the extension was created: what was noticed earlier is no news
 INSERT INTO clock SELECT s.at, s.at, coalesce((SELECT max(event_id) FROM tracer.incident_event), 0) FROM date_trunc('second', now() + interval '1 second') AS s (at);
