@@ -1,4 +1,5 @@
-# Every ```sql block of README.md runs, in order, in one database.
+# Every ```sql block of README.md runs, in order, in one database; and so does
+# every one of a page in docs.
 use strict;
 use warnings;
 
@@ -16,30 +17,52 @@ my $node = new_node(
 	: ());
 $node->safe_psql('postgres', 'CREATE DATABASE readme');
 
-my $text = slurp_file(top() . '/README.md');
-my ($line, $n) = (1, 0);
-my @blocks;
-my ($in, $start, $body) = (0);
-
-foreach (split /\n/, $text)
+# Runs the snippets of a file in order; returns how many there are.
+sub snippets_run
 {
-	if (!$in && /^```sql\s*$/) { ($in, $start, $body) = (1, $line + 1, ''); }
-	elsif ($in && /^```\s*$/) { $in = 0; push @blocks, [ $start, $body ]; }
-	elsif ($in) { $body .= "$_\n"; }
-	$line++;
+	my ($db, $file) = @_;
+	my ($line, $n, $in, $start, $body) = (0, 0, 0);
+
+	foreach (split /\n/, slurp_file(top() . "/$file"))
+	{
+		$line++;
+		if (!$in && /^```sql\s*$/) { ($in, $start, $body) = (1, $line + 1, ''); }
+		elsif ($in && /^```\s*$/) { $in = 0; $n++; snippet_runs($db, "$file:$start", $body); }
+		elsif ($in) { $body .= "$_\n"; }
+	}
+	return $n;
 }
-cmp_ok(scalar(@blocks), '>=', 8, 'the README has snippets');
 
-foreach my $b (@blocks)
+sub snippet_runs
 {
-	my ($at, $sql) = @$b;
+	my ($db, $at, $sql) = @_;
 
   SKIP:
 	{
-		skip "no pg_cron here", 1 if !$cron && $sql =~ /cron/;
-		my ($rc, $out, $err) = $node->psql('readme', $sql, on_error_stop => 1);
-		ok($rc == 0 && $err !~ /ERROR/, "the snippet at line $at runs") or diag("$sql\n$err");
+		skip 'pg_cron is not installed', 1 if !$cron && $sql =~ /cron/;
+		my ($rc, $out, $err) = $node->psql($db, $sql, on_error_stop => 1);
+		ok($rc == 0 && $err !~ /ERROR/, "the snippet at $at runs") or diag("$sql\n$err");
 	}
+	return;
+}
+
+my $text = slurp_file(top() . '/README.md');
+cmp_ok(snippets_run('readme', 'README.md'), '>=', 8, 'the README has snippets');
+
+# Each page of the documentation, in a database of its own in which two things
+# have failed one after the other again and again.
+foreach my $page (map { s/^.*\///r } sort glob(top() . '/docs/*.md'))
+{
+	new_database($node, 'mydb');
+	$node->safe_psql(
+		'mydb', q{INSERT INTO tracer.alert (asset, title, status, fired_at)
+		SELECT f.asset, 'failed', s.status::tracer.status, timestamptz '2024-03-01' + n * n % 97 * interval '20 hours' + f.after + s.after
+		  FROM generate_series(1, 40) AS n,
+		       (VALUES ('orders_daily', interval '0'), ('sales_dashboard', '20 minutes')) AS f (asset, after),
+		       (VALUES ('firing', interval '0'), ('resolved', '3 hours')) AS s (status, after)});
+	$node->safe_psql('mydb', 'SELECT tracer.correlate()');
+	snippets_run('mydb', "docs/$page");
+	$node->safe_psql('postgres', 'DROP DATABASE mydb');
 }
 
 # What it promises comes true.
