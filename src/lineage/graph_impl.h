@@ -1,6 +1,6 @@
 /*
  * graph_impl.h
- *		What a graph is made of, for graph.c and the walks in traverse.c.
+ *		What a graph is made of, for graph.c, patch.c and the walks in traverse.c.
  *
  * Two compressed-sparse-row halves share one numbering of nodes, which follows
  * the order of asset ids. Both halves list neighbours in ascending order, so a
@@ -68,6 +68,48 @@ struct Graph
 	bool		has_runs;
 	GraphDelta *delta;			/* NULL: never patched */
 };
+
+static inline uint64
+graph_hash(uint64 x)
+{
+	x ^= x >> 32;
+	x *= UINT64_C(0xd6e8feb86659fd93);
+	x ^= x >> 32;
+	x *= UINT64_C(0xd6e8feb86659fd93);
+	x ^= x >> 32;
+	return x;
+}
+
+/* The slot of an id in an open-addressing table, empty or its own. */
+static inline NewAsset *
+graph_slot(NewAsset *slot, uint64 mask, int64 asset)
+{
+	uint64		h = graph_hash((uint64) asset) & mask;
+
+	while (slot[h].node != GRAPH_NONE && slot[h].asset != asset)
+		h = (h + 1) & mask;
+	return &slot[h];
+}
+
+/* Where a node is in a list of neighbours, or where it would go. */
+static inline uint32
+graph_span_find(const uint32 *word, uint32 n, uint32 node, bool *found)
+{
+	uint32		lo = 0,
+				hi = n;
+
+	while (lo < hi)
+	{
+		uint32		mid = lo + (hi - lo) / 2;
+
+		if (GRAPH_NODE(word[mid]) < node)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*found = lo < n && GRAPH_NODE(word[lo]) == node;
+	return lo;
+}
 
 extern const PatchedNode *graph_patched(const Graph *g, uint32 node);
 

@@ -7,7 +7,7 @@
  * after some patches. Prints milliseconds, the ratio (reach: 1.5) and bytes.
  *
  *	cc -O2 -DTRACER_STANDALONE -Isrc -Itest/fuzz test/bench/kernel_bfs.c \
- *		src/lineage/graph.c src/lineage/traverse.c test/fuzz/pure_standalone.c
+ *		src/lineage/graph.c src/lineage/patch.c src/lineage/traverse.c test/fuzz/pure_standalone.c
  *	./a.out [nodes] [edges]
  */
 #include <stdio.h>

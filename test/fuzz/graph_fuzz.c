@@ -6,7 +6,7 @@
  * must agree with a plain matrix on every pair, in both directions, after
  * building and after every few patches.
  *
- * Cores: lineage/graph.c
+ * Cores: lineage/graph.c lineage/patch.c
  */
 #include <stdio.h>
 #include <stdlib.h>

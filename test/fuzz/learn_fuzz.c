@@ -7,7 +7,7 @@
  * known, was not rejected, closes no circle with the others, and nothing depends
  * on the order in which failures are listed.
  *
- * Cores: lineage/graph.c lineage/traverse.c learn/learn.c learn/target.c learn/lag.c
+ * Cores: lineage/graph.c lineage/patch.c lineage/traverse.c learn/learn.c learn/target.c learn/lag.c
  */
 #include <stdio.h>
 #include <stdlib.h>

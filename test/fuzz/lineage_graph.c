@@ -8,7 +8,7 @@
  * lags, runs, the number of edges, and what walks reach. Exits 1 at the first difference.
  *
  *	cc -g -fsanitize=address,undefined -DTRACER_STANDALONE -Isrc -Itest/fuzz \
- *		test/fuzz/lineage_graph.c src/lineage/graph.c src/lineage/traverse.c \
+ *		test/fuzz/lineage_graph.c src/lineage/graph.c src/lineage/patch.c src/lineage/traverse.c \
  *		test/fuzz/pure_standalone.c
  *	./a.out [rounds]
  */
