@@ -6,16 +6,11 @@
  * implementation, behind tracer.correlate(), tracer.cascade_id() and
  * tracer.backtest() alike.
  *
- * Mechanism. Episodes are put into an order in which whatever may explain an
- * episode comes before it:
- *
- *		(rank of the asset in the widened lineage; wrapped ones last, inner
- *		 runners before outer ones; component in the plain lineage; start; tie)
- *
- * Then each is given its parent, once. A parent's origin is thus known when a
- * child asks how old it is, and no circle can close: only what comes earlier in
- * the order is ever taken, which the rule allows anyway in all but contrived
- * circles of runners.
+ * Mechanism. Episodes come in an order in which whatever may explain an episode
+ * comes before it (order.c). Each is given its parent, once. A parent's origin is
+ * thus known when a child asks how old it is, and no circle can close: only what
+ * comes earlier in the order is ever taken, which the rule allows anyway in all
+ * but contrived circles of runners.
  *
  * The ancestors of a component are walked once for all episodes on it, nearest
  * first; per asset, episodes are sorted by start, so a search is a binary
@@ -33,7 +28,7 @@
  * Invariants: parent < own position in the order; origin_start is the start of
  * the episode at the end of the parent chain.
  */
-#include "incident/cascade.h"
+#include "incident/cascade_impl.h"
 
 /* Preference among candidates: a smaller class wins (docs, section 4). */
 enum
@@ -44,31 +39,6 @@ enum
 	FIRING_SAME,
 	NO_CLASS
 };
-
-typedef struct InnerPlace
-{
-	uint32		place;			/* alert-bearing asset in a runner's closure */
-	uint32		hops;			/* `runs` edges between */
-} InnerPlace;
-
-typedef struct InnerList
-{
-	InnerPlace *items;
-	uint32		n,
-				max;
-} InnerList;
-
-typedef struct Decider
-{
-	Cascade    *c;
-	int32	   *position;		/* by episode */
-	InnerList  *inner;			/* by place; only runners have any */
-	uint8	   *below;			/* by place: on or below something dirty */
-	/* ancestors of the component at hand */
-	uint32		visits_of;
-	const AncestorVisit *visits;
-	uint32		nvisits;
-} Decider;
 
 typedef struct Choice
 {
@@ -111,8 +81,8 @@ share_run(const CascadeEpisode *a, const CascadeEpisode *b)
 }
 
 /* Is m, on the closure of r's asset, within the run that r reports? */
-static bool
-within(const Cascade *c, const CascadeEpisode *m, const CascadeEpisode *r)
+bool
+cascade_within(const Cascade *c, const CascadeEpisode *m, const CascadeEpisode *r)
 {
 	if (m->start > cascade_add(r->start, c->rules.max_incident_age) ||
 		r->start > cascade_add(m->start, c->rules.max_incident_age))
@@ -125,298 +95,11 @@ within(const Cascade *c, const CascadeEpisode *m, const CascadeEpisode *r)
 }
 
 /* Is m, which is within r, a failure that explains r? */
-static bool
-wraps(const CascadeEpisode *m, const CascadeEpisode *r)
+bool
+cascade_wraps(const CascadeEpisode *m, const CascadeEpisode *r)
 {
 	return m->severity > SEVERITY_INFO &&
 		m->severity >= Min((int8) SEVERITY_ERROR, r->severity);
-}
-
-int32
-cascade_lower_bound(const Cascade *c, uint32 place, int64 t)
-{
-	int32		lo = c->place_first[place],
-				hi = c->place_first[place + 1];
-
-	while (lo < hi)
-	{
-		int32		mid = lo + (hi - lo) / 2;
-
-		if (c->episodes[c->by_place[mid]].start < t)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* One past the last episode of the place that starts at or before t. */
-static int32
-upper_bound(const Cascade *c, uint32 place, int64 t)
-{
-	return t == PG_INT64_MAX ? c->place_first[place + 1]
-		: cascade_lower_bound(c, place, t + 1);
-}
-
-/* ---- preparation -------------------------------------------------------------- */
-
-typedef struct SortKey
-{
-	uint32		rank;
-	uint32		inner;			/* 0, or for wrapped ones 1 + depth-first order */
-	uint32		component;
-	int64		start;
-	int32		tie;
-	int32		episode;
-} SortKey;
-
-static int
-compare_keys(const void *pa, const void *pb)
-{
-	const SortKey *a = pa,
-			   *b = pb;
-
-	if (a->rank != b->rank)
-		return a->rank < b->rank ? -1 : 1;
-	if (a->inner != b->inner)
-		return a->inner < b->inner ? -1 : 1;
-	if (a->component != b->component)
-		return a->component < b->component ? -1 : 1;
-	if (a->start != b->start)
-		return a->start < b->start ? -1 : 1;
-	if (a->tie != b->tie)
-		return a->tie < b->tie ? -1 : 1;
-	return 0;
-}
-
-static void
-sort_by_place(Cascade *c)
-{
-	SortKey    *keys = pure_array(SortKey, c->nepisodes);
-
-	for (int32 i = 0; i < c->nepisodes; i++)
-	{
-		const CascadeEpisode *e = &c->episodes[i];
-
-		keys[i] = (SortKey) {e->place, 0, 0, e->start, e->tie, i};
-	}
-	qsort(keys, c->nepisodes, sizeof(SortKey), compare_keys);
-
-	c->by_place = pure_array(int32, c->nepisodes);
-	c->place_first = pure_array0(int32, c->nplaces + 1);
-	for (int32 i = 0; i < c->nepisodes; i++)
-	{
-		c->by_place[i] = keys[i].episode;
-		c->place_first[keys[i].rank + 1]++;
-	}
-	for (uint32 p = 0; p < c->nplaces; p++)
-		c->place_first[p + 1] += c->place_first[p];
-	pure_free(keys);
-}
-
-static void
-map_nodes(Cascade *c)
-{
-	if (c->graph == NULL)
-		return;
-	c->ancestry = ancestry_create(c->graph, c->place_node, c->nplaces, !c->no_runs);
-	c->node_place = pure_array(uint32, graph_nodes(c->graph));
-	memset(c->node_place, 0xFF, sizeof(uint32) * (Size) graph_nodes(c->graph));
-	for (uint32 p = 0; p < c->nplaces; p++)
-		if (c->place_node[p] != GRAPH_NONE)
-			c->node_place[c->place_node[p]] = p;
-}
-
-/* For each runner that bears alerts, the alert-bearing assets in its closure. */
-static void
-list_inner_places(Decider *d)
-{
-	Cascade    *c = d->c;
-
-	d->inner = pure_array0(InnerList, c->nplaces);
-	if (c->graph == NULL || c->no_runs || !graph_has_runs(c->graph))
-		return;
-	for (uint32 p = 0; p < c->nplaces; p++)
-	{
-		const RunnerAbove *above;
-		uint32		n;
-
-		if (c->place_node[p] == GRAPH_NONE)
-			continue;
-		n = ancestry_runners(c->ancestry, c->place_node[p], &above);
-		for (uint32 i = 0; i < n; i++)
-		{
-			uint32		q = c->node_place[above[i].node];
-			InnerList  *l;
-
-			if (q == GRAPH_NONE)
-				continue;
-			l = &d->inner[q];
-			if (l->n == l->max)
-			{
-				l->max = l->max ? l->max * 2 : 4;
-				l->items = pure_realloc(l->items, sizeof(InnerPlace) * (Size) l->max);
-			}
-			l->items[l->n].place = p;
-			l->items[l->n++].hops = above[i].hops;
-		}
-	}
-}
-
-/* Which runner episodes are wrapped. Must be known before anything is ordered. */
-static void
-find_wrapped(Decider *d)
-{
-	Cascade    *c = d->c;
-
-	for (uint32 q = 0; q < c->nplaces; q++)
-	{
-		const InnerList *l = &d->inner[q];
-
-		if (l->n == 0)
-			continue;
-		for (int32 i = c->place_first[q]; i < c->place_first[q + 1]; i++)
-		{
-			CascadeEpisode *r = &c->episodes[c->by_place[i]];
-
-			r->wrapped = false;
-			for (uint32 j = 0; j < l->n && !r->wrapped; j++)
-			{
-				uint32		p = l->items[j].place;
-				int32		to = upper_bound(c, p, cascade_add(r->start, c->rules.max_incident_age));
-
-				for (int32 k = cascade_lower_bound(c, p, cascade_sub(r->start, c->rules.max_incident_age));
-					 k < to && !r->wrapped; k++)
-				{
-					const CascadeEpisode *m = &c->episodes[c->by_place[k]];
-
-					r->wrapped = wraps(m, r) && within(c, m, r);
-				}
-			}
-		}
-		PURE_INTERRUPTS();
-	}
-}
-
-/* A change inside a run may wrap or unwrap the runner's failures. */
-static void
-dirty_runners(Decider *d, uint32 place, int64 start)
-{
-	Cascade    *c = d->c;
-	const RunnerAbove *above;
-	uint32		n;
-
-	if (c->graph == NULL || c->place_node[place] == GRAPH_NONE)
-		return;
-	n = ancestry_runners(c->ancestry, c->place_node[place], &above);
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint32		q = c->node_place[above[i].node];
-		int32		to;
-
-		if (q == GRAPH_NONE)
-			continue;
-		to = upper_bound(c, q, cascade_add(start, c->rules.max_incident_age));
-		for (int32 k = cascade_lower_bound(c, q, cascade_sub(start, c->rules.max_incident_age));
-			 k < to; k++)
-			c->episodes[c->by_place[k]].dirty = true;
-	}
-}
-
-/* Marks every place on or below a dirty episode or a ghost. */
-static void
-mark_below(Decider *d)
-{
-	Cascade    *c = d->c;
-	uint32	   *queue;
-	uint8	   *seen;
-	uint32		n = 0;
-
-	d->below = pure_array0(uint8, c->nplaces);
-	if (c->all)
-	{
-		memset(d->below, 1, c->nplaces);
-		return;
-	}
-	if (c->graph && !c->no_runs && graph_has_runs(c->graph))
-	{
-		/* runners of a dirty runner are reached because dirt spreads here */
-		for (int32 i = 0; i < c->nghosts; i++)
-			dirty_runners(d, c->ghosts[i].place, c->ghosts[i].start);
-		for (int32 i = 0; i < c->nepisodes; i++)
-			if (c->episodes[i].dirty)
-				dirty_runners(d, c->episodes[i].place, c->episodes[i].start);
-	}
-
-	for (int32 i = 0; i < c->nghosts; i++)
-		d->below[c->ghosts[i].place] = 1;
-	for (int32 i = 0; i < c->nepisodes; i++)
-		if (c->episodes[i].dirty)
-			d->below[c->episodes[i].place] = 1;
-	if (c->graph == NULL)
-		return;
-
-	queue = pure_array(uint32, graph_nodes(c->graph));
-	seen = pure_array0(uint8, graph_nodes(c->graph));
-	for (uint32 p = 0; p < c->nplaces; p++)
-		if (d->below[p] && c->place_node[p] != GRAPH_NONE && !seen[c->place_node[p]])
-		{
-			seen[c->place_node[p]] = 1;
-			queue[n++] = c->place_node[p];
-		}
-	for (uint32 at = 0; at < n; at++)
-	{
-		GraphSpan	down = graph_down(c->graph, queue[at]);
-
-		if (c->node_place[queue[at]] != GRAPH_NONE)
-			d->below[c->node_place[queue[at]]] = 1;
-		for (uint32 i = 0; i < down.n; i++)
-		{
-			uint32		v = GRAPH_NODE(down.word[i]);
-
-			if (!seen[v])
-			{
-				seen[v] = 1;
-				queue[n++] = v;
-			}
-		}
-		if ((at & 0xFFFF) == 0)
-			PURE_INTERRUPTS();
-	}
-	pure_free(queue);
-	pure_free(seen);
-}
-
-static SortKey *
-order_episodes(Decider *d)
-{
-	Cascade    *c = d->c;
-	SortKey    *keys = pure_array(SortKey, c->nepisodes);
-
-	for (int32 i = 0; i < c->nepisodes; i++)
-	{
-		CascadeEpisode *e = &c->episodes[i];
-		uint32		node = c->graph ? c->place_node[e->place] : GRAPH_NONE;
-		SortKey    *k = &keys[i];
-
-		*k = (SortKey) {0, 0, 0, e->start, e->tie, i};
-		if (node == GRAPH_NONE)
-			continue;
-		k->component = ancestry_component(c->ancestry, node);
-		if (e->wrapped)
-		{
-			k->rank = ancestry_wrap_rank(c->ancestry, node);
-			k->inner = PG_UINT32_MAX - k->component;	/* inner runners first */
-			k->component = 0;
-		}
-		else
-			k->rank = ancestry_rank(c->ancestry, node);
-	}
-	qsort(keys, c->nepisodes, sizeof(SortKey), compare_keys);
-	d->position = pure_array(int32, c->nepisodes);
-	for (int32 i = 0; i < c->nepisodes; i++)
-		d->position[keys[i].episode] = i;
-	return keys;
 }
 
 /* ---- the search for a parent ---------------------------------------------------- */
@@ -452,7 +135,7 @@ usable(const Search *s, int32 p_index, bool same)
 		if (same && p->place == e->place)
 			return !p->wrapped || e->wrapped;
 		if (ancestry_runs(c->ancestry, runner, s->e_node))
-			return !p->wrapped && !within(c, e, p);
+			return !p->wrapped && !cascade_within(c, e, p);
 		if (p->wrapped)
 			return !same &&
 				ancestry_rank(c->ancestry, s->e_node) != ancestry_wrap_rank(c->ancestry, runner);
@@ -496,7 +179,7 @@ scan_place(Search *s, uint32 place, uint32 hops, int64 lag, bool same)
 	int64		found_at = CASCADE_NEVER;
 	int			found = NO_CLASS;
 
-	for (int32 i = upper_bound(c, place, same ? t : cascade_add(t, c->rules.detection_lag)) - 1;
+	for (int32 i = cascade_upper_bound(c, place, same ? t : cascade_add(t, c->rules.detection_lag)) - 1;
 		 i >= c->place_first[place]; i--)
 	{
 		int32		p_index = c->by_place[i];
@@ -541,7 +224,7 @@ scan_run(Search *s)
 
 			if (m->start > cascade_add(s->e->start, reach))
 				break;
-			if (wraps(m, s->e) && within(c, m, s->e) &&
+			if (cascade_wraps(m, s->e) && cascade_within(c, m, s->e) &&
 				s->d->position[m_index] < s->d->position[s->e_index] &&
 				m->origin_start >= cascade_sub(s->e->start, reach) &&
 				(s->firing_at == CASCADE_NEVER || firing_at(m, s->firing_at)))
@@ -647,18 +330,12 @@ void
 cascade_decide(Cascade *c)
 {
 	Decider		d = {.c = c};
-	SortKey    *order;
 	int64		first = PG_INT64_MAX,
 				latest = PG_INT64_MIN;
 	int64		reach = cascade_add(c->rules.horizon, c->rules.max_incident_age);
 
 	d.visits_of = GRAPH_NONE;
-	sort_by_place(c);
-	map_nodes(c);
-	list_inner_places(&d);
-	find_wrapped(&d);
-	mark_below(&d);
-	order = order_episodes(&d);
+	cascade_order(&d);
 
 	for (int32 i = 0; i < c->nghosts; i++)
 	{
@@ -677,7 +354,7 @@ cascade_decide(Cascade *c)
 	}
 	for (int32 i = 0; i < c->nepisodes; i++)
 	{
-		int32		at = order[i].episode;
+		int32		at = d.order[i];
 		CascadeEpisode *e = &c->episodes[at];
 
 		e->decided = false;
@@ -695,7 +372,7 @@ cascade_decide(Cascade *c)
 			PURE_INTERRUPTS();
 	}
 
-	pure_free(order);
+	pure_free(d.order);
 	pure_free(d.position);
 	pure_free(d.below);
 }

@@ -7,7 +7,7 @@
  * outer bounds, and the decision does not depend on the order in which episodes
  * are listed.
  *
- * Cores: lineage/graph.c lineage/patch.c incident/ancestry.c incident/cascade.c
+ * Cores: lineage/graph.c lineage/patch.c incident/ancestry.c incident/order.c incident/cascade.c
  */
 #include <stdio.h>
 #include <stdlib.h>
