@@ -174,8 +174,8 @@ END
 	wait_until(sub { -s "$n/pid" }, 'nginx runs', 10);
 	my @tls = ('-p', '-c', "$tls/ca.pem");
 	my $u = "https://localhost:$nginx_port";
-	@a = drive([ @tls, '-n', 50 ], (map { [ 3000, 'POST', "$u/hook", 'x' ] } 1 .. 500),
-		[ 3000, 'POST', "$u/gone", 'x' ], map { [ 3000, 'POST', "$u/limited", 'x' ] } 1 .. 3);
+	@a = drive([ @tls, '-n', 50 ], (map { [ 30000, 'POST', "$u/hook", 'x' ] } 1 .. 500),
+		[ 30000, 'POST', "$u/gone", 'x' ], map { [ 30000, 'POST', "$u/limited", 'x' ] } 1 .. 3);
 	is(join("\n", map { $_->[3] } grep { $_->[0] != 200 } @a[0 .. 499]), '', 'nginx over TLS');
 	is($a[500][0], 502, 'nothing behind it');
 	is(join(' ', sort map { "$_->[0]/$_->[1]" } @a[501 .. 503]), '200/33 429/33 429/33', 'its limit of requests');
