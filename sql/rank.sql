@@ -75,5 +75,17 @@ SELECT root_asset FROM (SELECT (SELECT asset FROM tracer.backtest_evidence('2024
 SELECT tracer.confirm(max(incident_id), 'src') FROM tracer.incidents;
 SELECT tracer.correlate();
 SELECT incidents, unlisted FROM tracer.fit_weights();
+-- Nor is one whose root is the only candidate.
+SELECT tracer.link('lone', 'other');
+SELECT pg_temp.fail('lone', '2024-05-10');
+SELECT tracer.correlate();
+SELECT tracer.confirm(max(incident_id), 'lone') FROM tracer.incidents;
+SELECT tracer.correlate();
+SELECT incidents, unlisted FROM tracer.fit_weights();
+-- The arithmetic alone: what is told apart by nothing is not right; and a fit is
+-- judged by cases that it has not seen.
+SELECT * FROM tracer.fit_choices('{1,1}', '{t,f}', '{1,1}', '{1}', '{1}');
+SELECT right_now, right_fitted, right_held_out, weight[1] > 0 AS first, weight[2] < 0 AS second
+  FROM tracer.fit_choices('{1,1,2,2,3,3}', '{t,f,t,f,t,f}', '{1,0,0,0, 1,0,0,0, 0,0,0,1}', '{0,0}', '{1,1}');
 
 DROP EXTENSION tracer CASCADE;
