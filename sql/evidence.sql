@@ -1,0 +1,63 @@
+-- What counts as evidence for a root cause, how much, and what does not count.
+SET TIME ZONE 'UTC';
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
+SET client_min_messages = warning;
+CREATE EXTENSION tracer;
+CREATE FUNCTION pg_temp.fail(asset text, at timestamptz) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO tracer.alert (asset, title, status, fired_at)
+    VALUES (asset, 'failed', 'firing', at), (asset, 'failed', 'resolved', at + interval '6 hours')
+$$;
+CREATE VIEW facts AS
+SELECT i.opened_at, v.asset, v.fact, round(v.amount::numeric, 3) AS amount, v.num, v.num2
+  FROM tracer.evidence_row v JOIN tracer.incidents i USING (incident_id)
+ ORDER BY i.opened_at, v.asset COLLATE "C", v.fact COLLATE "C", v.amount, v.num2;
+
+-- Changes: from change_lookback before the failure to detection_lag after it, the
+-- less the longer ago and the farther up. The same asset fails again two days later.
+SELECT tracer.link('above', 'changed'), tracer.link('top', 'above');
+INSERT INTO tracer.change (asset, title, changed_at) VALUES
+  ('changed', 'far too early', '2024-03-01 07:59'), ('changed', 'a day before', '2024-03-01 08:01'), ('changed', 'an hour before', '2024-03-02 07:00'),
+  ('changed', 'while it failed', '2024-03-02 08:29'), ('changed', 'too late', '2024-03-02 08:31'),
+  ('above', 'an hour before', '2024-03-02 07:00'), ('top', 'an hour before', '2024-03-02 07:00');
+SELECT count(pg_temp.fail('changed', at)) FROM unnest('{2024-03-02 08:00,2024-03-04 08:00}'::timestamptz[]) AS at;
+SELECT tracer.correlate();
+SELECT * FROM facts WHERE asset IN ('changed', 'above', 'top');
+
+-- Who fails in the same minute as another is not the first; what is above may be
+-- heard of later than what is below, and is not late for it.
+SELECT tracer.link('source', 'together'), tracer.link('slow source', 'quick report');
+SELECT pg_temp.fail('source', '2024-03-10 08:00'), pg_temp.fail('together', '2024-03-10 08:00'),
+       pg_temp.fail('slow source', '2024-03-11 08:10'), pg_temp.fail('quick report', '2024-03-11 08:00');
+SELECT tracer.correlate();
+SELECT * FROM facts WHERE opened_at >= '2024-03-10';
+
+-- Of many neighbours, those that explain most are candidates; each counts all that
+-- descends from it.
+SELECT count(tracer.link('hub', 'n' || n)) FROM generate_series(1, 7) AS n;
+SELECT tracer.link('n6', 'n6.a'), tracer.link('n6.a', 'n6.b'), tracer.link('n6.b', 'n6.c'), tracer.link('n7', 'n7.a');
+SELECT count(pg_temp.fail(asset, timestamptz '2024-03-20 08:00' + n * interval '1 minute'))
+  FROM unnest('{hub,n1,n2,n3,n4,n5,n6,n7,n6.a,n6.b,n6.c,n7.a}'::text[]) WITH ORDINALITY AS f (asset, n);
+SELECT tracer.correlate();
+SELECT asset, amount, num FROM facts WHERE opened_at >= '2024-03-20' AND fact = 'coverage';
+
+-- History: other incidents in which people named the asset, four at most.
+INSERT INTO tracer.asset (name) VALUES ('usual');
+SELECT count(pg_temp.fail('usual', timestamptz '2024-04-01' + n * interval '2 days')) FROM generate_series(1, 7) AS n;
+SELECT tracer.correlate();
+SELECT tracer.confirm(max(incident_id), 'usual') FROM tracer.incidents WHERE opened_at = '2024-04-03';
+SELECT opened_at, amount FROM facts WHERE asset = 'usual' AND fact = 'history';
+SELECT count(tracer.confirm(incident_id, 'usual')) FROM tracer.incidents WHERE opened_at BETWEEN '2024-04-04' AND '2024-04-14';
+SELECT pg_temp.fail('usual', '2024-04-20');
+SELECT tracer.correlate();
+SELECT opened_at, amount, num FROM facts WHERE asset = 'usual' AND fact = 'history' ORDER BY opened_at DESC LIMIT 1;
+
+-- A suspect that changed is a candidate once.
+SELECT tracer.link('silent', 'left'), tracer.link('silent', 'right');
+INSERT INTO tracer.change (asset, title, changed_at) VALUES ('silent', 'deploy', '2024-05-01 07:30');
+SELECT pg_temp.fail('left', '2024-05-01 08:00'), pg_temp.fail('right', '2024-05-01 08:05');
+SELECT tracer.correlate();
+SELECT asset, fact, amount, num FROM facts WHERE opened_at >= '2024-05-01' AND asset = 'silent';
+
+DROP VIEW facts;
+DROP EXTENSION tracer;
