@@ -59,5 +59,13 @@ SELECT pg_temp.fail('left', '2024-05-01 08:00'), pg_temp.fail('right', '2024-05-
 SELECT tracer.correlate();
 SELECT asset, fact, amount, num FROM facts WHERE opened_at >= '2024-05-01' AND asset = 'silent';
 
+-- Where candidates score the same, the one where the incident begins leads.
+SELECT tracer.set_weights('{"origin": 0, "explained": 0, "coverage": 0, "first": 0, "late": 0}'), tracer.set('min_confidence', '0');
+SELECT tracer.link('one', 'two');
+SELECT pg_temp.fail('one', '2024-06-01 08:00'), pg_temp.fail('two', '2024-06-01 08:05');
+SELECT tracer.correlate();
+SELECT asset, score FROM tracer.root_causes r JOIN tracer.incidents i USING (incident_id) WHERE i.opened_at >= '2024-06-01' ORDER BY asset COLLATE "C";
+SELECT root_asset FROM tracer.incidents WHERE opened_at >= '2024-06-01';
+
 DROP VIEW facts;
 DROP EXTENSION tracer;
