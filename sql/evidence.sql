@@ -59,13 +59,33 @@ SELECT pg_temp.fail('left', '2024-05-01 08:00'), pg_temp.fail('right', '2024-05-
 SELECT tracer.correlate();
 SELECT asset, fact, amount, num FROM facts WHERE opened_at >= '2024-05-01' AND asset = 'silent';
 
+-- Metrics: r0 has an alert, and metrics as ever; from r1 down to the symptom r8 they
+-- move, r4's hardly. Each candidate comes once.
+SELECT count(tracer.link('r' || n, 'r' || n + 1)) FROM generate_series(0, 7) AS n;
+INSERT INTO tracer.metric (asset, name, ts, value)
+SELECT 'r' || n, 'latency', timestamptz '2024-07-01 06:00' + minute * interval '1 minute',
+       100 + minute % 5 + CASE WHEN minute < 120 OR n = 0 THEN 0 WHEN n = 4 THEN 2.8 ELSE 50 - n END
+  FROM generate_series(0, 8) AS n, generate_series(0, 150) AS minute;
+SELECT pg_temp.fail('r0', '2024-07-01 08:00'), pg_temp.fail('r5', '2024-07-01 08:05');
+INSERT INTO tracer.alert (asset, title, fired_at) VALUES ('r8', 'latency of r8', '2024-07-01 08:10');
+SELECT tracer.correlate();
+SELECT asset, fact, round(amount, 2) AS amount, round(num::numeric, 1) AS num FROM facts WHERE opened_at >= '2024-07-01' AND fact <> 'message';
+-- Where the beginning has none, they are beside the point, and the symptom's own say nothing.
+SELECT tracer.link('s0', 's1'), tracer.link('s1', 's2');
+INSERT INTO tracer.metric (asset, name, ts, value)
+SELECT 's' || n, 'latency', timestamptz '2024-08-01 06:00' + minute * interval '1 minute', 100 + minute % 5 + CASE WHEN minute < 120 THEN 0 ELSE 50 END
+  FROM generate_series(1, 2) AS n, generate_series(0, 150) AS minute;
+SELECT count(pg_temp.fail('s' || n, timestamptz '2024-08-01 08:00' + n * interval '5 minutes')) FROM generate_series(0, 2) AS n;
+SELECT tracer.correlate();
+SELECT asset, fact, round(amount, 2) AS amount FROM facts WHERE opened_at >= '2024-08-01' AND fact IN ('origin', 'metric', 'spread', 'still', 'source_moves');
+
 -- Where candidates score the same, the one where the incident begins leads.
 SELECT tracer.set_weights('{"origin": 0, "explained": 0, "coverage": 0, "first": 0, "late": 0}'), tracer.set('min_confidence', '0');
 SELECT tracer.link('one', 'two');
-SELECT pg_temp.fail('one', '2024-06-01 08:00'), pg_temp.fail('two', '2024-06-01 08:05');
+SELECT pg_temp.fail('one', '2024-09-01 08:00'), pg_temp.fail('two', '2024-09-01 08:05');
 SELECT tracer.correlate();
-SELECT asset, score FROM tracer.root_causes r JOIN tracer.incidents i USING (incident_id) WHERE i.opened_at >= '2024-06-01' ORDER BY asset COLLATE "C";
-SELECT root_asset FROM tracer.incidents WHERE opened_at >= '2024-06-01';
+SELECT asset, score FROM tracer.root_causes r JOIN tracer.incidents i USING (incident_id) WHERE i.opened_at >= '2024-09-01' ORDER BY asset COLLATE "C";
+SELECT root_asset FROM tracer.incidents WHERE opened_at >= '2024-09-01';
 
 DROP VIEW facts;
 DROP EXTENSION tracer;
