@@ -67,6 +67,7 @@ compare(const Graph *g)
 			MUST(d < ASSETS && said[u][d].present && !seen_down[d]);
 			MUST(((down.word[k] & GRAPH_RUNS) != 0) == said[u][d].runs);
 			MUST(graph_lag(g, node, other) == said[u][d].lag);
+			MUST(graph_has_runs(g) || !said[u][d].runs);
 			seen_down[d] = true;
 			edges++;
 		}
