@@ -61,8 +61,8 @@ DECLARE
     at      CONSTANT timestamptz := plan_notifications.at;
     changed bigint[];
     live    bigint[];
-    shadow  boolean;
     merged  boolean;
+    shadow  boolean;
     give_up interval;
     n       bigint;
     written bigint := 0;
@@ -92,9 +92,8 @@ BEGIN
     IF merged THEN
         written := tracer.follow_merges(changed, at);
     END IF;
-    SELECT bool_or(s.value = 'shadow') FILTER (WHERE s.name = 'mode'), max(s.value) FILTER (WHERE s.name = 'give_up_after')
-      INTO shadow, give_up
-      FROM tracer.setting s;
+    shadow := tracer.get('mode') = 'shadow';
+    give_up := tracer.get('give_up_after');
 
     WITH decision AS MATERIALIZED (
         SELECT d.* FROM tracer.decide(live, at) d
@@ -104,7 +103,7 @@ BEGIN
                CASE WHEN shadow THEN d.said END, CASE WHEN shadow THEN at END, 1
           FROM decision d
          WHERE d.action = 'open'
-        RETURNING *
+        RETURNING thread_id, incident_id, channel, mode, role, reason, key, thread.shadow
     ), updated AS (
         UPDATE tracer.thread t
            SET mode = d.mode, role = d.role, reason = d.reason,
@@ -115,7 +114,8 @@ BEGIN
           FROM decision d
          WHERE d.action = 'update'
            AND t.thread_id = d.thread_id
-        RETURNING t.*, d.events, d.brief, d.edits AND (t.ref ? 'ts' OR t.shadow) AS edits
+        RETURNING t.thread_id, t.incident_id, t.channel, t.mode, t.role, t.reason, t.key, t.seq, t.shadow,
+                  d.events, d.brief, d.edits AND (t.ref ? 'ts' OR t.shadow) AS edits
     ), dropped AS (
         -- by key, however much waits to be sent
         UPDATE tracer.notification n
