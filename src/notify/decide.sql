@@ -103,9 +103,37 @@ WINDOW pair AS (PARTITION BY w.incident_id, w.channel)
 $$;
 COMMENT ON FUNCTION tracer.wanted(tracer.reached[], text) IS 'Which channels those subjects come to, each once for each incident: one step of tracer.decide().';
 
-CREATE FUNCTION tracer.decide(incidents bigint[], at timestamptz)
-RETURNS TABLE (incident_id bigint, channel text, action text, thread_id bigint, events text[], mode text, role text, reason text,
-               silence_id bigint, due_at timestamptz, said jsonb, edits boolean, brief boolean)
+CREATE TYPE tracer.decision_to_tell AS (
+    incident_id bigint,
+    channel     text,
+    action      text,
+    thread_id   bigint,
+    events      text[],
+    mode        text,
+    role        text,
+    reason      text,
+    silence_id  bigint,
+    due_at      timestamptz,
+    said        jsonb,
+    edits       boolean,
+    brief       boolean
+);
+COMMENT ON TYPE tracer.decision_to_tell IS 'What to do about an incident on a channel, as tracer.decide() says.';
+COMMENT ON COLUMN tracer.decision_to_tell.incident_id IS 'The incident.';
+COMMENT ON COLUMN tracer.decision_to_tell.channel IS 'The channel; NULL: the incident is to be looked at again as a whole.';
+COMMENT ON COLUMN tracer.decision_to_tell.action IS 'open (begin a thread), update (tell its thread events), mute (a silence holds it back), drop (take back what has not left) or wait (look again at due_at).';
+COMMENT ON COLUMN tracer.decision_to_tell.thread_id IS 'The thread; NULL: there is none yet.';
+COMMENT ON COLUMN tracer.decision_to_tell.events IS 'What to tell, weightiest first.';
+COMMENT ON COLUMN tracer.decision_to_tell.mode IS 'page or inform.';
+COMMENT ON COLUMN tracer.decision_to_tell.role IS 'Why the channel hears of it: root, symptom or at_risk.';
+COMMENT ON COLUMN tracer.decision_to_tell.reason IS 'Which rule chose it and why, or why a message is dropped.';
+COMMENT ON COLUMN tracer.decision_to_tell.silence_id IS 'The silence that mutes it; NULL: none.';
+COMMENT ON COLUMN tracer.decision_to_tell.due_at IS 'When to act, or to look again; NULL: nothing to wait for.';
+COMMENT ON COLUMN tracer.decision_to_tell.said IS 'What the thread will remember.';
+COMMENT ON COLUMN tracer.decision_to_tell.edits IS 'Of an update, whether the channel can change a message that was sent.';
+COMMENT ON COLUMN tracer.decision_to_tell.brief IS 'Of an update, whether the channel gets only what matters most.';
+
+CREATE FUNCTION tracer.decide(incidents bigint[], at timestamptz) RETURNS SETOF tracer.decision_to_tell
 LANGUAGE plpgsql STABLE ROWS 200
 SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
@@ -315,4 +343,4 @@ BEGIN
      WHERE t.repeats AND t.repeat_at > at;
 END
 $$;
-COMMENT ON FUNCTION tracer.decide(bigint[], timestamptz) IS 'What to do about each of these incidents at a moment: action open (begin a thread on a channel), update (tell it events), mute (a silence holds it back), drop (take back what has not left), or wait (look again at due_at). edits and brief say of the channel of an update what tracer.channel_kinds does. Writes nothing.';
+COMMENT ON FUNCTION tracer.decide(bigint[], timestamptz) IS 'What to do about each of these incidents at a moment. Writes nothing.';
