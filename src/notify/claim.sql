@@ -120,7 +120,6 @@ DECLARE
     lost     boolean;
     limited  boolean;
     n        record;
-    request  record;
     failed   bigint[] := '{}';
     problems text[] := '{}';
     message  text;
@@ -147,7 +146,7 @@ BEGIN
                                 WHEN r.rate IS NULL THEN max
                                 ELSE greatest(floor(tracer.tokens_left(s.tokens, s.tokens_at, r.rate, at)), 0)::int END AS allowed
                       FROM tracer.channel c
-                      LEFT JOIN tracer.channel_kinds k ON k.name = c.kind
+                      LEFT JOIN tracer.channel_kind_defaults() k ON k.name = c.kind
                       LEFT JOIN tracer.channel_state s ON s.channel = c.name
                      CROSS JOIN LATERAL (SELECT coalesce(c.rate_limit, k.rate_limit)) AS r (rate)
                      WHERE s.resume_at IS NULL OR s.resume_at <= at) AS c
@@ -211,18 +210,9 @@ BEGIN
          ORDER BY array_position(picked, x.notification_id)
     LOOP
         BEGIN
-            request := tracer.fill_secrets(tracer.render(n.facts, n.event, n.place), n.channel, coalesce(n.secrets, '{}'), n.key, at);
-            notification_id := n.notification_id;
-            attempt := n.attempt;
-            channel := n.channel;
-            kind := n.kind;
-            method := request.method;
-            url := request.url;
-            headers := request.headers;
-            body := request.body;
-            options := request.options;
-            timeout_ms := request.timeout_ms;
-            RETURN NEXT;
+            RETURN QUERY
+            SELECT n.notification_id, n.attempt, n.channel, n.kind, r.method, r.url, r.headers, r.body, r.options, r.timeout_ms
+              FROM tracer.fill_secrets(tracer.render(n.facts, n.event, n.place), n.channel, coalesce(n.secrets, '{}'), n.key, at) AS r;
         EXCEPTION WHEN OTHERS THEN
             failed := failed || n.notification_id;
             problems := problems || format('could not be rendered: %s', SQLERRM);

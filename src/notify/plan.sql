@@ -206,7 +206,7 @@ BEGIN
                                       -- until its rate limit allows another
                                       CASE WHEN s.tokens < 1 THEN s.tokens_at + (1.001 - s.tokens) * interval '1 minute' / coalesce(c.rate_limit, k.rate_limit) END))
                     FROM tracer.channel c
-                    LEFT JOIN tracer.channel_kinds k ON k.name = c.kind
+                    LEFT JOIN tracer.channel_kind_defaults() k ON k.name = c.kind
                     LEFT JOIN tracer.channel_state s ON s.channel = c.name
                    CROSS JOIN LATERAL (SELECT n.due_at FROM tracer.notification n
                                         WHERE n.channel = c.name AND n.state IN ('due', 'sending')
