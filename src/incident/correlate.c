@@ -234,16 +234,20 @@ correlate(int64 max_alerts, bool wait, Datum regroup, int64 again, const char *f
 		SPI_finish();
 		return 0;
 	}
+	query_few();
 	p = begin_pass((Datum) 0);
 	column_init(&p->unplaced, INT8OID);
 	column_init(&p->unplaced_incidents, INT8OID);
 	column_init(&p->moved_keys, INT8OID);
 	column_init(&p->renamed_keys, INT8OID);
 	if (!load_state(p))
+	{
+		query_many();
 		adopt_foreign_rows();
+	}
 	news = look_for_news(p, &seen_now);
-	if (news.few && !p->settings_changed && !regroup)
-		query_few();
+	if (!news.few || p->settings_changed || regroup)
+		query_many();
 	/* not before the snapshot: it must hold every edge that counts as seen */
 	if (news.lineage)
 		lineage_graph_recheck();

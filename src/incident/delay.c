@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 
 #include "incident/rank.h"
+#include "setting/peek.h"
 
 static const double UNIT = 60 * (double) USECS_PER_SEC;
 static const double NARROWEST = 0.7;	/* of a span: log 2 */
@@ -44,7 +45,6 @@ delay_row(void *context, HeapTuple row, TupleDesc desc)
 void
 load_delays(Ranker *r)
 {
-	static Statement any = {"SELECT FROM tracer.usual_delay LIMIT 1"};
 	static Statement st = {
 		"SELECT u.i, (extract(epoch FROM d.least) * 1000000)::bigint, (extract(epoch FROM d.most) * 1000000)::bigint "
 		"  FROM unnest($1, $2, $3) u(i, upstream, downstream) "
@@ -52,11 +52,9 @@ load_delays(Ranker *r)
 	};
 	Pass	   *p = r->p;
 	Column		c[3];
-	uint64		n = query(&any, 0, NULL, NULL, NULL);
 
-	SPI_freetuptable(SPI_tuptable);
 	r->usual = NULL;
-	if (n == 0)
+	if (peek_empty("usual_delay"))
 		return;
 	r->usual = pure_array(float, p->nepisodes);
 	column_init(&c[0], INT8OID);

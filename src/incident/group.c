@@ -18,6 +18,7 @@
 
 #include "incident/pass.h"
 #include "incident/suspect.h"
+#include "setting/peek.h"
 
 /* ---- the base ----------------------------------------------------------------- */
 
@@ -137,6 +138,9 @@ load_label_window(Pass *p)
 	static Statement st = {"SELECT max(\"window\")::text FROM tracer.group_rule"};
 	char	   *window;
 
+	p->label_window = 0;
+	if (peek_empty("group_rule"))
+		return;
 	query(&st, 0, NULL, NULL, NULL);
 	window = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	p->label_window = window ? interval_us(window) : 0;

@@ -9,6 +9,7 @@
  */
 #include "compat.h"
 
+#include "access/htup_details.h"
 #include "access/transam.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
@@ -16,6 +17,7 @@
 #include "utils/builtins.h"
 
 #include "incident/pass.h"
+#include "setting/peek.h"
 
 /* ---- state ------------------------------------------------------------------------ */
 
@@ -27,12 +29,11 @@
 bool
 load_state(Pass *p)
 {
-	static Statement st = {
-		"SELECT CASE WHEN EXISTS (SELECT FROM tracer.foreign_row) THEN '" SEEN_NOTHING "' ELSE seen::text END, "
-		"       system_id, pass, watermark, fingerprint FROM tracer.correlate_state"
-	};
+	static Statement st = {"SELECT seen::text, system_id, pass, watermark, fingerprint FROM tracer.correlate_state"};
+	static Statement foreign = {"SELECT FROM tracer.foreign_row LIMIT 1"};
 	HeapTuple	row;
 	TupleDesc	desc;
+	char	   *before;
 
 	p->first = true;
 	p->watermark = PG_INT64_MIN;
@@ -44,12 +45,14 @@ load_state(Pass *p)
 	p->first = (uint64) row_int64(row, desc, 2, 0) != GetSystemIdentifier();
 	p->pass_number = row_int64(row, desc, 3, 0);
 	p->watermark = row_int64(row, desc, 4, PG_INT64_MIN);
-	{
-		char	   *before = row_text(row, desc, 5);
-
-		p->settings_changed = before == NULL || strcmp(before, p->fingerprint) != 0;
-	}
+	before = row_text(row, desc, 5);
+	p->settings_changed = before == NULL || strcmp(before, p->fingerprint) != 0;
 	SPI_freetuptable(SPI_tuptable);
+	if (!peek_empty("foreign_row") && query(&foreign, 0, NULL, NULL, NULL) > 0)
+	{
+		SPI_freetuptable(SPI_tuptable);
+		p->seen = SEEN_NOTHING;
+	}
 	return !p->first && strcmp(p->seen, SEEN_NOTHING) != 0;
 }
 
@@ -163,6 +166,7 @@ pass_drop_gone(Pass *p)
 	"       CASE e.severity WHEN 'info' THEN 0 WHEN 'warning' THEN 1 WHEN 'error' THEN 2 ELSE 3 END, " \
 	"       e.alert_count, e.first_alert_id, e.run_ids, k.last_event_at " \
 	"  FROM tracer.episode e JOIN tracer.alert_key k USING (key_id) "
+#define EPISODE_WIDTH 23
 
 static int
 compare_int32(const void *a, const void *b)
@@ -173,60 +177,79 @@ compare_int32(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static char
-row_char(HeapTuple tuple, TupleDesc desc, int attno, char if_null)
+/* A row taken apart at once: it is wide, and there may be many. */
+typedef struct EpisodeRow
 {
-	bool		isnull;
-	Datum		d = SPI_getbinval(tuple, desc, attno, &isnull);
+	Datum		value[EPISODE_WIDTH + 1];	/* by attribute number */
+	bool		null[EPISODE_WIDTH + 1];
+} EpisodeRow;
 
-	return isnull ? if_null : DatumGetChar(d);
+static int64
+int64_of(const EpisodeRow *r, int attno, int64 if_null)
+{
+	return r->null[attno] ? if_null : DatumGetInt64(r->value[attno]);
+}
+
+static char
+char_of(const EpisodeRow *r, int attno, char if_null)
+{
+	return r->null[attno] ? if_null : DatumGetChar(r->value[attno]);
+}
+
+static char *
+text_of(const EpisodeRow *r, int attno)
+{
+	return r->null[attno] ? NULL : TextDatumGetCString(r->value[attno]);
 }
 
 static void
 episode_row(void *context, HeapTuple tuple, TupleDesc desc)
 {
 	Pass	   *p = context;
-	int64		id = row_int64(tuple, desc, 1, 0);
+	EpisodeRow	r;
+	int64		id;
 	char	   *source,
 			   *dedup,
 			   *asset;
-	bool		isnull;
-	Datum		runs;
+	bool		found;
 	int32		at;
 	int64	   *entry;
 	CascadeEpisode *c;
 	PassEpisode *e;
 	PassKey    *k;
 
-	entry = hash_search(p->episode_index, &id, HASH_ENTER, &isnull);
-	if (isnull)					/* loaded before */
+	Assert(desc->natts == EPISODE_WIDTH);
+	heap_deform_tuple(tuple, desc, r.value + 1, r.null + 1);
+	id = int64_of(&r, 1, 0);
+	entry = hash_search(p->episode_index, &id, HASH_ENTER, &found);
+	if (found)					/* loaded before */
 		return;
 	at = pass_add_episode(p);
 	entry[1] = at;
 	c = &p->ce[at];
 	e = &p->pe[at];
 
-	source = row_text(tuple, desc, 2);
-	dedup = row_text(tuple, desc, 3);
-	asset = row_text(tuple, desc, 4);
+	source = text_of(&r, 2);
+	dedup = text_of(&r, 3);
+	asset = text_of(&r, 4);
 	e->id = id;
-	e->key = pass_key(p, source, dedup, asset, row_int64(tuple, desc, 5, 0));
+	e->key = pass_key(p, source, dedup, asset, int64_of(&r, 5, 0));
 	k = &p->keys[e->key];
-	k->id = row_int64(tuple, desc, 6, 0);
-	k->last_event = row_int64(tuple, desc, 23, PG_INT64_MIN);
+	k->id = int64_of(&r, 6, 0);
+	k->last_event = int64_of(&r, 23, PG_INT64_MIN);
 	pfree(source);
 	pfree(dedup);
 	if (asset)
 		pfree(asset);
 
-	e->incident = row_int64(tuple, desc, 7, 0);
-	e->stored_parent = row_int64(tuple, desc, 8, 0);
-	e->stored_because = row_char(tuple, desc, 9, BECAUSE_ORIGIN);
-	e->stored_hops = DatumGetInt32(SPI_getbinval(tuple, desc, 10, &isnull));
-	e->stored_suspect = e->suspect = row_int64(tuple, desc, 11, 0);
-	e->stored_base_because = row_char(tuple, desc, 13, '\0');
-	e->stored_base_parent = row_int64(tuple, desc, 12, 0);
-	e->stored_origin_start = c->origin_start = row_int64(tuple, desc, 14, 0);
+	e->incident = int64_of(&r, 7, 0);
+	e->stored_parent = int64_of(&r, 8, 0);
+	e->stored_because = char_of(&r, 9, BECAUSE_ORIGIN);
+	e->stored_hops = DatumGetInt32(r.value[10]);
+	e->stored_suspect = e->suspect = int64_of(&r, 11, 0);
+	e->stored_base_because = char_of(&r, 13, '\0');
+	e->stored_base_parent = int64_of(&r, 12, 0);
+	e->stored_origin_start = c->origin_start = int64_of(&r, 14, 0);
 	e->because = e->stored_because;
 	e->base_because = e->stored_base_because ? e->stored_base_because : e->stored_because;
 	c->because = e->base_because;
@@ -235,23 +258,22 @@ episode_row(void *context, HeapTuple tuple, TupleDesc desc)
 		c->because = BECAUSE_ORIGIN;	/* what the rule alone says of it */
 
 	c->place = pass_place(p, e->key);
-	c->start = row_int64(tuple, desc, 15, 0);
-	c->last = row_int64(tuple, desc, 16, 0);
-	c->end = row_int64(tuple, desc, 17, CASCADE_NEVER);
+	c->start = int64_of(&r, 15, 0);
+	c->last = int64_of(&r, 16, 0);
+	c->end = int64_of(&r, 17, CASCADE_NEVER);
 	c->quiet_at = cascade_add(c->last, k->quiet_after);
-	c->chronic_from = row_int64(tuple, desc, 18, CASCADE_NEVER);
-	c->severity = (int8) DatumGetInt32(SPI_getbinval(tuple, desc, 19, &isnull));
-	e->alerts = row_int64(tuple, desc, 20, 0);
-	e->first_alert = row_int64(tuple, desc, 21, 0);
+	c->chronic_from = int64_of(&r, 18, CASCADE_NEVER);
+	c->severity = (int8) DatumGetInt32(r.value[19]);
+	e->alerts = int64_of(&r, 20, 0);
+	e->first_alert = int64_of(&r, 21, 0);
 
-	runs = SPI_getbinval(tuple, desc, 22, &isnull);
-	if (!isnull)
+	if (!r.null[22])
 	{
 		Datum	   *items;
 		int			n;
 		int32	   *list;
 
-		deconstruct_array(DatumGetArrayTypeP(runs), TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &n);
+		deconstruct_array(DatumGetArrayTypeP(r.value[22]), TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &n);
 		list = palloc(sizeof(int32) * Max(n, 1));
 		for (int i = 0; i < n; i++)
 			list[i] = pass_run(p, TextDatumGetCString(items[i]));
@@ -410,7 +432,8 @@ load_decisions(Pass *p)
 		" ORDER BY d.decision_id"
 	};
 
-	query_each(&st, 0, NULL, NULL, NULL, decision_row, p);
+	if (!peek_empty("decision"))
+		query_each(&st, 0, NULL, NULL, NULL, decision_row, p);
 }
 
 /* The episode that holds an alert: as this pass placed it, or as stored. */
@@ -466,7 +489,8 @@ load_changes(Pass *p, int64 from, int64 to)
 	Datum		values[] = {TimestampTzGetDatum(from), TimestampTzGetDatum(to)};
 
 	p->nchanges = 0;
-	query_each(&st, 2, types, values, "  ", change_row, p);
+	if (!peek_empty("change"))
+		query_each(&st, 2, types, values, "  ", change_row, p);
 	p->changes_from = from;
 	p->changes_to = to;
 }

@@ -27,6 +27,7 @@
 #include "utils/builtins.h"
 
 #include "incident/pass.h"
+#include "setting/peek.h"
 #include "incident/series.h"
 
 #define MAX_ASSETS 256			/* above the symptom */
@@ -67,7 +68,6 @@ measured_row(void *context, HeapTuple tuple, TupleDesc desc)
 void
 find_measured(Pass *p)
 {
-	static Statement any = {"SELECT FROM tracer.metric LIMIT 1"};
 	static Statement st = {
 		"SELECT u.i FROM unnest($1, $2) u(i, name) "
 		" WHERE EXISTS (SELECT FROM tracer.metric m WHERE m.asset = u.name) "
@@ -75,11 +75,9 @@ find_measured(Pass *p)
 		"                WHERE l.asset = u.name)"
 	};
 	Column		c[2];
-	uint64		n = query(&any, 0, NULL, NULL, NULL);
 
 	p->measured = NULL;
-	SPI_freetuptable(SPI_tuptable);
-	if (n == 0)
+	if (peek_empty("metric"))
 		return;
 	p->measured = pure_array0(bool, p->nplaces);
 	column_init(&c[0], INT4OID);

@@ -14,11 +14,17 @@
  */
 #include "compat.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/timestamp.h"
+#include "utils/xid8.h"
 
 #include "incident/pass.h"
+#include "setting/peek.h"
+
+#define FEW 100					/* alerts that make a small pass */
 
 /*
  * Rows that a dump brought from another cluster carry its transaction ids.
@@ -40,63 +46,71 @@ adopt_foreign_rows(void)
 }
 
 /*
- * The snapshot up to which a pass takes everything, as text. A transaction's
- * own snapshot does not list the transaction itself as running, but it may
- * insert more after the pass: so it is added, or what follows would be taken
- * for seen.
+ * The snapshot up to which a pass takes everything, as text: the active one. A
+ * transaction's own snapshot does not list the transaction itself as running, but
+ * it may insert more after the pass: so it is added, or what follows would be
+ * taken for seen.
  */
-#define SEEN_NOW \
-	"(SELECT CASE WHEN own IS NULL OR own >= pg_snapshot_xmax(s) THEN s::text " \
-	"             ELSE concat(pg_snapshot_xmin(s), ':', pg_snapshot_xmax(s), ':', " \
-	"                         (SELECT string_agg(x::text, ',' ORDER BY x) " \
-	"                            FROM (SELECT pg_snapshot_xip(s) UNION SELECT own) r(x))) END " \
-	"   FROM (SELECT pg_current_snapshot(), pg_current_xact_id_if_assigned()) n(s, own))"
-
-/* Is there anything to do? One round trip where there is not. */
-News
-look_for_news(Pass *p, char **seen_now)
+static char *
+seen_now(void)
 {
-	static Statement st = {
-		"SELECT " SEEN_NOW ", "
-		"  EXISTS (SELECT 1 FROM tracer.identity_log WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
-		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)), "
-		"  EXISTS (SELECT 1 FROM tracer.lineage_log WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
-		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)), "
-		"  EXISTS (SELECT 1 FROM tracer.lineage_log WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
-		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot) AND upstream IS NULL), "
-		"  EXISTS (SELECT 1 FROM tracer.change WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
-		"             AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)), "
-		"  (SELECT count(*) FROM (SELECT 1 FROM tracer.alert WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
-		"                          ORDER BY xid LIMIT 100) a)"
+	static Statement with_own = {
+		"SELECT concat(pg_snapshot_xmin(s), ':', pg_snapshot_xmax(s), ':', "
+		"              (SELECT string_agg(x::text, ',' ORDER BY x) "
+		"                 FROM (SELECT pg_snapshot_xip(s) UNION SELECT pg_current_xact_id()) r(x))) "
+		"  FROM pg_current_snapshot() s"
 	};
-	static Statement now = {"SELECT " SEEN_NOW};
-	Oid			types[] = {TEXTOID};
+	Datum		now = OidFunctionCall0(F_PG_CURRENT_SNAPSHOT);
+	FullTransactionId own = GetTopFullTransactionIdIfAny();
+	FullTransactionId end = DatumGetFullTransactionId(OidFunctionCall1(F_PG_SNAPSHOT_XMAX, now));
+	char	   *text;
+
+	if (!FullTransactionIdIsValid(own) || FullTransactionIdFollowsOrEquals(own, end))
+		return OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, now);
+	query(&with_own, 0, NULL, NULL, NULL);
+	text = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return text;
+}
+
+/* Is there anything to do? */
+News
+look_for_news(Pass *p, char **seen)
+{
+	static Statement all_lineage = {
+		"SELECT EXISTS (SELECT 1 FROM tracer.lineage_log WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) "
+		"                  AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot) AND upstream IS NULL)"
+	};
 	News		news = {.alerts = true};
 
+	/* before the snapshot of all that is looked at: none of it may be left out */
+	peek_begin();
+	*seen = seen_now();
+	peek_end();
+	peek_begin();
 	if (p->first)
-	{
 		/* no snapshot to compare with: everything may be news */
-		query(&now, 0, NULL, NULL, NULL);
-		*seen_now = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 		news.names = news.lineage = news.lineage_all = news.changes = p->pass_number > 0;
-	}
 	else
 	{
-		Datum		values[] = {CStringGetTextDatum(p->seen)};
-		HeapTuple	row;
-		TupleDesc	desc;
+		Datum		before = OidInputFunctionCall(F_PG_SNAPSHOT_IN, p->seen, PG_SNAPSHOTOID, -1);
 
-		query(&st, 1, types, values, " ");
-		row = SPI_tuptable->vals[0];
-		desc = SPI_tuptable->tupdesc;
-		*seen_now = row_text(row, desc, 1);
-		news.names = row_bool(row, desc, 2);
-		news.lineage = row_bool(row, desc, 3);
-		news.lineage_all = row_bool(row, desc, 4);
-		news.changes = row_bool(row, desc, 5);
-		news.few = !news.names && !news.lineage && !news.changes && row_int64(row, desc, 6, 0) < 100;
+		news.names = peek_unseen("identity_log", "identity_log_xid", before);
+		news.lineage = peek_unseen("lineage_log", "lineage_log_xid", before);
+		news.changes = peek_unseen("change", "change_xid", before);
+		news.few = !news.names && !news.lineage && !news.changes &&
+			peek_recent("alert", "alert_xid", before, FEW) < FEW;
 	}
-	SPI_freetuptable(SPI_tuptable);
+	peek_end();
+	if (news.lineage && !p->first)
+	{
+		Oid			types[] = {TEXTOID};
+		Datum		values[] = {CStringGetTextDatum(p->seen)};
+
+		query(&all_lineage, 1, types, values, " ");
+		news.lineage_all = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		SPI_freetuptable(SPI_tuptable);
+	}
 	return news;
 }
 

@@ -9,8 +9,10 @@
  */
 #include "compat.h"
 
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
+#include "catalog/namespace.h"
+#include "commands/sequence.h"
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
 
 #include "incident/pass.h"
 
@@ -56,25 +58,17 @@ compare_order(const void *pa, const void *pb)
 	return a->tie < b->tie ? -1 : a->tie > b->tie;
 }
 
-/* The next n numbers of a sequence, into out. */
+/* The next n numbers of a sequence of schema tracer, into out. */
 void
 next_numbers(const char *sequence, int64 n, int64 *out)
 {
-	static Statement st = {
-		"SELECT nextval($1::regclass) FROM generate_series(1, $2)"
-	};
-	Oid			types[] = {TEXTOID, INT8OID};
+	Oid			relid = get_relname_relid(sequence, get_namespace_oid("tracer", false));
 
-	for (int64 done = 0; done < n;)
+	for (int64 i = 0; i < n; i++)
 	{
-		int64		slice = Min(n - done, 100000);
-		Datum		values[] = {CStringGetTextDatum(sequence), Int64GetDatum(slice)};
-
-		query(&st, 2, types, values, "  ");
-		for (int64 i = 0; i < slice; i++)
-			out[done + i] = row_int64(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, 0);
-		SPI_freetuptable(SPI_tuptable);
-		done += slice;
+		out[i] = nextval_internal(relid, true);
+		if ((i & 0xFFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
 	}
 }
 
@@ -98,7 +92,7 @@ give_new_numbers(Pass *p)
 		for (int32 i = 0; i < n; i++)
 			numbers[i] = i + 1;
 	else
-		next_numbers("tracer.incident_id", n, numbers);
+		next_numbers("incident_id", n, numbers);
 	for (int32 i = 0; i < n; i++)
 	{
 		p->incidents[order[i].incident].number = numbers[i];

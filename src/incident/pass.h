@@ -56,6 +56,7 @@ typedef struct Column
 
 extern void query_begin(void);
 extern void query_few(void);
+extern void query_many(void);
 extern uint64 query(Statement *st, int nargs, const Oid *types, const Datum *values,
 					const char *nulls);
 extern void query_each(Statement *st, int nargs, const Oid *types, const Datum *values,

@@ -6,9 +6,10 @@
  * runs about twenty of them, and planning would be most of its time. It has two
  * plans. That of a small pass is made once, whatever the parameters, and goes by
  * indexes only: right for a few rows, however large the tables are and whatever
- * their statistics say. The other is PostgreSQL's choice. Many rows
- * go in as one array per column (unnest), in slices; those of a query without
- * such arrays come out through a cursor.
+ * their statistics say. The other is PostgreSQL's choice. A pass begins as a
+ * small one, until it has looked how much there is to do. Many rows go in as one
+ * array per column (unnest), in slices; those of a query without such arrays come
+ * out through a cursor.
  *
  * Statements are never read-only: each takes a new snapshot, so that what the
  * previous holder of the correlator's lock committed is seen.
@@ -30,6 +31,7 @@
 
 static Oid	extension = InvalidOid;
 static bool small = false;
+static int	few_level;
 
 /* Connects to SPI; which installation this is, is asked once a pass. */
 void
@@ -41,8 +43,8 @@ query_begin(void)
 }
 
 /*
- * From here on there is little to do. What it sets ends with the SQL function
- * that this runs in, or with the worker's transaction.
+ * From here on there is little to do. What it sets ends with query_many(), the
+ * SQL function that this runs in, or the worker's transaction.
  */
 void
 query_few(void)
@@ -51,9 +53,19 @@ query_few(void)
 	static const char *const off[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"};
 
 	small = true;
+	few_level = NewGUCNestLevel();
 	for (int i = 0; i < lengthof(off); i++)
 		(void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 								 true, 0, false);
+}
+
+/* There is more to do than it seemed. */
+void
+query_many(void)
+{
+	if (small)
+		AtEOXact_GUC(true, few_level);
+	small = false;
 }
 
 /*

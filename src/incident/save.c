@@ -5,6 +5,7 @@
 #include "compat.h"
 
 #include "access/xlog.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -52,7 +53,7 @@ save_keys(Pass *p)
 	for (int32 i = 0; i < p->nkeys; i++)
 		n += p->keys[i].id == 0;
 	ids = palloc_extended(sizeof(int64) * (Size) Max(n, 1), MCXT_ALLOC_HUGE);
-	next_numbers("tracer.key_id", n, ids);
+	next_numbers("key_id", n, ids);
 	n = 0;
 
 	column_init(&c[0], INT8OID);
@@ -148,11 +149,9 @@ static void
 severity_labels(Oid *type, Oid labels[4])
 {
 	static const char *const names[] = {"info", "warning", "error", "critical"};
-	static Statement st = {"SELECT 'tracer.severity'::regtype::oid"};
 
-	query(&st, 0, NULL, NULL, NULL);
-	*type = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &(bool) {false}));
-	SPI_freetuptable(SPI_tuptable);
+	*type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("severity"),
+							ObjectIdGetDatum(get_namespace_oid("tracer", false)));
 	for (int i = 0; i < 4; i++)
 		labels[i] = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
 									ObjectIdGetDatum(*type), CStringGetDatum(names[i]));
@@ -423,7 +422,7 @@ number_episodes(Pass *p)
 	for (int32 i = 0; i < p->nepisodes; i++)
 		n += p->pe[i].row_new;
 	ids = palloc_extended(sizeof(int64) * (Size) Max(n, 1), MCXT_ALLOC_HUGE);
-	next_numbers("tracer.episode_id", n, ids);
+	next_numbers("episode_id", n, ids);
 	n = 0;
 	for (int32 i = 0; i < p->nepisodes; i++)
 		if (p->pe[i].row_new)

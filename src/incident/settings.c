@@ -12,6 +12,8 @@
 #include "utils/jsonb.h"
 
 #include "incident/pass.h"
+#include "setting/peek.h"
+#include "setting/setting.h"
 
 static void
 quiet_row(void *context, HeapTuple tuple, TupleDesc desc)
@@ -40,23 +42,20 @@ static struct
 	double		weight[FACTS];
 }			kept;
 
-/* All that the settings are made of beyond their defaults, as text. */
+/* All that the settings are made of: which rows, and which declaration. */
 static char *
 setting_rows(void)
 {
-	static Statement st = {
-		"SELECT concat((SELECT extversion || oid FROM pg_extension WHERE extname = 'tracer'), "
-		"              (SELECT json_agg(ARRAY[xmin::text, name, value] ORDER BY name) FROM tracer.setting_override), "
-		"              (SELECT json_agg(ARRAY[xmin::text, name, quiet_after::text] ORDER BY name) "
-		"                 FROM tracer.source WHERE quiet_after IS NOT NULL), "
-		"              (SELECT json_agg(ARRAY[xmin::text, name] ORDER BY name) FROM tracer.group_rule))"
-	};
-	char	   *rows;
+	StringInfoData rows;
 
-	query(&st, 0, NULL, NULL, NULL);
-	rows = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	SPI_freetuptable(SPI_tuptable);
-	return rows;
+	initStringInfo(&rows);
+	peek_begin();
+	setting_declaration(&rows);
+	peek_versions(&rows, "setting_override");
+	peek_versions(&rows, "source");
+	peek_versions(&rows, "group_rule");
+	peek_end();
+	return rows.data;
 }
 
 static void
@@ -162,5 +161,6 @@ load_settings(Pass *p, Datum overrides)
 			memcpy(p->weight, kept.weight, sizeof(kept.weight));
 		}
 	}
-	query_each(&quiet, 0, NULL, NULL, NULL, quiet_row, p);
+	if (!peek_empty("source"))
+		query_each(&quiet, 0, NULL, NULL, NULL, quiet_row, p);
 }

@@ -6,11 +6,59 @@
  * tried on each subject by itself; that several lead to one channel is decide's
  * business.
  */
-CREATE FUNCTION tracer.incident_state(incidents bigint[])
-RETURNS TABLE (incident_id bigint, title text, severity tracer.severity, resolved boolean, by_person boolean, resolved_at timestamptz,
-               opened_at timestamptz, noticed_at timestamptz, last_alert_at timestamptz, acknowledged_at timestamptz, acknowledged_by text,
-               confidence real, confirmed boolean, placed boolean, suspect boolean, root text, root_id bigint, owner text,
-               alert_count bigint, asset_count bigint, open_count bigint, notes bigint, splits bigint, said jsonb)
+CREATE TYPE tracer.incident_state AS (
+    incident_id     bigint,
+    title           text,
+    severity        tracer.severity,
+    resolved        boolean,
+    by_person       boolean,
+    resolved_at     timestamptz,
+    opened_at       timestamptz,
+    noticed_at      timestamptz,
+    last_alert_at   timestamptz,
+    acknowledged_at timestamptz,
+    acknowledged_by text,
+    confidence      real,
+    confirmed       boolean,
+    placed          boolean,
+    suspect         boolean,
+    root            text,
+    root_id         bigint,
+    owner           text,
+    alert_count     bigint,
+    asset_count     bigint,
+    open_count      bigint,
+    notes           bigint,
+    splits          bigint,
+    said            jsonb
+);
+COMMENT ON TYPE tracer.incident_state IS 'What notifications need to know of an incident: see tracer.incident_state().';
+COMMENT ON COLUMN tracer.incident_state.incident_id IS 'The incident.';
+COMMENT ON COLUMN tracer.incident_state.title IS 'Title of the alert that it began with.';
+COMMENT ON COLUMN tracer.incident_state.severity IS 'Highest severity in it.';
+COMMENT ON COLUMN tracer.incident_state.resolved IS 'Whether it is over.';
+COMMENT ON COLUMN tracer.incident_state.by_person IS 'Whether a person said so.';
+COMMENT ON COLUMN tracer.incident_state.resolved_at IS 'Since when; NULL: it is not over.';
+COMMENT ON COLUMN tracer.incident_state.opened_at IS 'First firing in it.';
+COMMENT ON COLUMN tracer.incident_state.noticed_at IS 'When a pass found it.';
+COMMENT ON COLUMN tracer.incident_state.last_alert_at IS 'Last firing in it.';
+COMMENT ON COLUMN tracer.incident_state.acknowledged_at IS 'When somebody took it; NULL: nobody has.';
+COMMENT ON COLUMN tracer.incident_state.acknowledged_by IS 'Who took it.';
+COMMENT ON COLUMN tracer.incident_state.confidence IS 'How sure the root cause is, 0 to 1; NULL: not judged.';
+COMMENT ON COLUMN tracer.incident_state.confirmed IS 'Whether a person named the root cause.';
+COMMENT ON COLUMN tracer.incident_state.placed IS 'False where lineage knows none of its assets.';
+COMMENT ON COLUMN tracer.incident_state.suspect IS 'Whether the root cause is a suspect, without an alert of its own.';
+COMMENT ON COLUMN tracer.incident_state.root IS 'The root cause, however sure: a person''s, else the suspect, else the origin; NULL: its alert named no asset.';
+COMMENT ON COLUMN tracer.incident_state.root_id IS 'That asset in tracer.asset; NULL: it is not declared.';
+COMMENT ON COLUMN tracer.incident_state.owner IS 'Its owner; NULL: nobody.';
+COMMENT ON COLUMN tracer.incident_state.alert_count IS 'Firings in it.';
+COMMENT ON COLUMN tracer.incident_state.asset_count IS 'Assets that alert in it.';
+COMMENT ON COLUMN tracer.incident_state.open_count IS 'Episodes in it that are not resolved.';
+COMMENT ON COLUMN tracer.incident_state.notes IS 'How many notes and confirmations people left.';
+COMMENT ON COLUMN tracer.incident_state.splits IS 'How often it was split.';
+COMMENT ON COLUMN tracer.incident_state.said IS 'What a thread remembers of it once it was told.';
+
+CREATE FUNCTION tracer.incident_state(incidents bigint[]) RETURNS SETOF tracer.incident_state
 LANGUAGE plpgsql STABLE ROWS 100
 SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
@@ -44,7 +92,7 @@ BEGIN
                           WHERE v.incident_id = i.incident_id) AS h;
 END
 $$;
-COMMENT ON FUNCTION tracer.incident_state(bigint[]) IS 'What notifications need to know of each of these incidents, in one look: root is the root cause, however sure (a person''s, else the suspect, else the origin); noticed_at is when a pass found the incident; said is what a thread remembers of it. Numbers that were merged away give no row.';
+COMMENT ON FUNCTION tracer.incident_state(bigint[]) IS 'What notifications need to know of each of these incidents, in one look. Numbers that were merged away give no row.';
 
 CREATE FUNCTION tracer.matcher_holds(op text, wanted text, found jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -101,6 +149,9 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM tracer.route) AND NOT EXISTS (SELECT FROM tracer.silence) THEN
+        RETURN NULL;
+    END IF;
     RETURN (
         SELECT min(tracer.next_due(edge, next_boundary.after + interval '1 microsecond', zone.name))
           FROM (SELECT r.match FROM tracer.route r UNION ALL SELECT s.matchers FROM tracer.silence s WHERE s.ends_at > next_boundary.after) AS rule (match)
@@ -124,7 +175,7 @@ SELECT coalesce('rule ' || rule::text || ': ', '') || coalesce(asset, 'it') || c
 $$;
 COMMENT ON FUNCTION tracer.reason_words(int, text, text, text) IS 'Why somebody hears of an incident, in words.';
 
-CREATE FUNCTION tracer.audience(incidents bigint[], at timestamptz)
+CREATE FUNCTION tracer.audience(states tracer.incident_state[], at timestamptz)
 RETURNS TABLE (incident_id bigint, role text, asset text, owner text, "position" int, mode text, page text[], inform text[],
                always_page boolean, silence_id bigint, silenced_until timestamptz, reason text, doc jsonb)
 LANGUAGE plpgsql STABLE ROWS 200
@@ -134,14 +185,16 @@ AS $$
 #variable_conflict use_column
 DECLARE
     at             CONSTANT timestamptz := audience.at;
-    -- its default is none, so that the override says it all
-    fallback       CONSTANT text[] := ARRAY(SELECT c.name FROM tracer.channel c JOIN tracer.setting_override o ON o.name = 'fallback_channel' AND o.value = c.name);
+    fallback       text[];
     has_rules      CONSTANT boolean := EXISTS (SELECT FROM tracer.route) OR EXISTS (SELECT FROM tracer.silence);
     wants_at_risk  boolean := false;
     wants_affected boolean := false;
     wants_labels   boolean := false;
     wants_status   boolean := false;
 BEGIN
+    IF tracer.get('fallback_channel') IS NOT NULL THEN
+        fallback := ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = tracer.get('fallback_channel'));
+    END IF;
     IF NOT has_rules THEN
         -- What goes without saying; the long way below comes to the same.
         RETURN QUERY
@@ -149,7 +202,7 @@ BEGIN
                coalesce(nullif(c.page, '{}'), nullif(fallback, '{}'), c.inform), c.inform,
                coalesce(t.tags @> '{"page_as_symptom": true}', false), NULL::bigint, NULL::timestamptz,
                tracer.reason_words(NULL, m.role, m.asset, t.owner), NULL::jsonb
-          FROM (SELECT s.incident_id, s.resolved, s.root, s.root_id FROM tracer.incident_state(incidents) s) AS s
+          FROM unnest(states) AS s
          CROSS JOIN LATERAL (
                SELECT s.incident_id, 'root' AS role, s.root AS asset, s.root_id AS asset_id
                UNION ALL
@@ -177,7 +230,7 @@ BEGIN
 
     RETURN QUERY
     WITH state AS MATERIALIZED (
-         SELECT s.* FROM tracer.incident_state(incidents) s WHERE NOT s.resolved
+         SELECT s.incident_id, s.severity, s.root, s.root_id FROM unnest(states) s WHERE NOT s.resolved
     ), member AS (
          SELECT s.incident_id, 'root' AS role, s.root AS asset, s.root_id AS asset_id FROM state s
          UNION ALL
@@ -282,4 +335,4 @@ BEGIN
                           ORDER BY i.ends_at DESC, i.silence_id LIMIT 1) AS q ON true;
 END
 $$;
-COMMENT ON FUNCTION tracer.audience(bigint[], timestamptz) IS 'Who has to do with each of these incidents at a moment, one row per subject and rule: its role (root, symptom, at_risk), the mode (page, inform, mute, or auto: inform while suppression holds, else page), the channels to page and to inform, the silence that mutes it and until when, the reason in words, and what rules can match (NULL where there are no rules). position is the rule in tracer.route; NULL: what goes without saying. Resolved incidents have none.';
+COMMENT ON FUNCTION tracer.audience(tracer.incident_state[], timestamptz) IS 'Who has to do with each of these incidents (as tracer.incident_state() gives them) at a moment, one row per subject and rule: its role (root, symptom, at_risk), the mode (page, inform, mute, or auto: inform while suppression holds, else page), the channels to page and to inform, the silence that mutes it and until when, the reason in words, and what rules can match (NULL where there are no rules). position is the rule in tracer.route; NULL: what goes without saying. Resolved incidents have none.';

@@ -117,8 +117,9 @@ AS $$
 DECLARE
     at       CONSTANT timestamptz := claim_notifications.at;
     picked   bigint[];
+    lost     boolean;
+    limited  boolean;
     n        record;
-    request  record;
     failed   bigint[] := '{}';
     problems text[] := '{}';
     message  text;
@@ -127,10 +128,10 @@ BEGIN
     IF NOT tracer.armed() THEN
         RETURN;
     END IF;
-    -- Nothing leaves that what is committed by now would not say.
-    PERFORM tracer.plan_notifications(at);
-    -- Almost always there is nothing to send.
-    IF NOT EXISTS (SELECT FROM tracer.channel c
+    -- Nothing leaves that what is committed by now would not say. And almost always
+    -- there is nothing to send.
+    IF tracer.plan_notifications(at) = 0
+       AND NOT EXISTS (SELECT FROM tracer.channel c
                     WHERE EXISTS (SELECT FROM tracer.notification d
                                    WHERE d.channel = c.name AND d.state IN ('due', 'sending') AND d.due_at <= at)) THEN
         RETURN;
@@ -138,20 +139,20 @@ BEGIN
     PERFORM tracer.hold_planner();
 
     -- In turn from every channel that may be sent to, pages first.
-    SELECT array_agg(q.notification_id) INTO picked
-      FROM (SELECT d.notification_id
-              FROM (SELECT c.name,
+    SELECT array_agg(q.notification_id), bool_or(q.state = 'sending'), bool_or(q.limited) INTO picked, lost, limited
+      FROM (SELECT d.notification_id, d.state, c.limited
+              FROM (SELECT c.name, r.rate IS NOT NULL OR s.failures >= 5 AS limited,
                            CASE WHEN s.failures >= 5 THEN 1
                                 WHEN r.rate IS NULL THEN max
                                 ELSE greatest(floor(tracer.tokens_left(s.tokens, s.tokens_at, r.rate, at)), 0)::int END AS allowed
                       FROM tracer.channel c
-                      LEFT JOIN tracer.channel_kinds k ON k.name = c.kind
+                      LEFT JOIN tracer.channel_kind_defaults() k ON k.name = c.kind
                       LEFT JOIN tracer.channel_state s ON s.channel = c.name
                      CROSS JOIN LATERAL (SELECT coalesce(c.rate_limit, k.rate_limit)) AS r (rate)
                      WHERE s.resume_at IS NULL OR s.resume_at <= at) AS c
              CROSS JOIN LATERAL (
-                   SELECT x.notification_id, row_number() OVER (ORDER BY x.mode = 'page' DESC, x.due_at, x.notification_id) AS turn, x.mode, x.due_at
-                     FROM (SELECT w.notification_id, w.mode, w.due_at
+                   SELECT x.notification_id, x.state, row_number() OVER (ORDER BY x.mode = 'page' DESC, x.due_at, x.notification_id) AS turn, x.mode, x.due_at
+                     FROM (SELECT w.notification_id, w.state, w.mode, w.due_at
                              FROM tracer.notification w
                             WHERE w.channel = c.name
                               AND w.state IN ('due', 'sending')
@@ -167,10 +168,12 @@ BEGIN
     IF picked IS NULL THEN
         RETURN;
     END IF;
-    INSERT INTO tracer.delivery_attempt (notification_id, attempt, outcome, error)
-    SELECT w.notification_id, w.attempt, 'lost', 'the sender never said what became of it'
-      FROM tracer.notification w
-     WHERE w.notification_id = ANY (picked) AND w.state = 'sending';
+    IF lost THEN
+        INSERT INTO tracer.delivery_attempt (notification_id, attempt, outcome, error)
+        SELECT w.notification_id, w.attempt, 'lost', 'the sender never said what became of it'
+          FROM tracer.notification w
+         WHERE w.notification_id = ANY (picked) AND w.state = 'sending';
+    END IF;
 
     FOR n IN
         WITH hidden AS MATERIALIZED (
@@ -190,7 +193,8 @@ BEGIN
                                              THEN tracer.told_now(o.channel, h, o.event, o.events, f.said)
                                              ELSE ARRAY[o.event] || array_remove(o.events, o.event) END AS events) AS e
              WHERE w.notification_id = p.id
-            RETURNING w.*, f.facts
+            RETURNING w.notification_id, w.attempt, w.channel, w.incident_id, w.thread_id, w.key, w.event, w.events, w.form, w.mode, w.role, w.reason,
+                      w.created_at, w.body, f.facts
         ), clean AS (
             UPDATE tracer.thread t SET dirty = false FROM claimed x WHERE t.thread_id = x.thread_id AND t.dirty
         )
@@ -206,24 +210,17 @@ BEGIN
          ORDER BY array_position(picked, x.notification_id)
     LOOP
         BEGIN
-            request := tracer.fill_secrets(tracer.render(n.facts, n.event, n.place), n.channel, coalesce(n.secrets, '{}'), n.key, at);
-            notification_id := n.notification_id;
-            attempt := n.attempt;
-            channel := n.channel;
-            kind := n.kind;
-            method := request.method;
-            url := request.url;
-            headers := request.headers;
-            body := request.body;
-            options := request.options;
-            timeout_ms := request.timeout_ms;
-            RETURN NEXT;
+            RETURN QUERY
+            SELECT n.notification_id, n.attempt, n.channel, n.kind, r.method, r.url, r.headers, r.body, r.options, r.timeout_ms
+              FROM tracer.fill_secrets(tracer.render(n.facts, n.event, n.place), n.channel, coalesce(n.secrets, '{}'), n.key, at) AS r;
         EXCEPTION WHEN OTHERS THEN
             failed := failed || n.notification_id;
             problems := problems || format('could not be rendered: %s', SQLERRM);
         END;
     END LOOP;
-    PERFORM tracer.spend_tokens(picked, at, lease);
+    IF limited THEN
+        PERFORM tracer.spend_tokens(picked, at, lease);
+    END IF;
     IF failed <> '{}' THEN
         PERFORM tracer.bury(failed, problems, at);
     END IF;

@@ -51,9 +51,89 @@ SELECT coalesce(array_agg(w.event ORDER BY w.weight), '{}')
 $$;
 COMMENT ON FUNCTION tracer.wanted_events(text[], boolean, text, boolean, boolean) IS 'Of what happened, what a channel is told, weightiest first: all of it where the root cause is paged, and where a message can be edited without a sound; who is paged for a symptom also that somebody has it; who is only informed, what changes the picture; SMS and mail the least.';
 
-CREATE FUNCTION tracer.decide(incidents bigint[], at timestamptz)
-RETURNS TABLE (incident_id bigint, channel text, action text, thread_id bigint, events text[], mode text, role text, reason text,
-               silence_id bigint, due_at timestamptz, said jsonb, edits boolean, brief boolean)
+-- A subject whose channels are reached, and how.
+CREATE TYPE tracer.reached AS (
+    incident_id    bigint,
+    role           text,
+    page           text[],
+    inform         text[],
+    pages          boolean,
+    reason         text,
+    because        text,
+    unreachable    boolean,
+    silence_id     bigint,
+    silenced_until timestamptz,
+    deadline       timestamptz,
+    open_at        timestamptz
+);
+COMMENT ON TYPE tracer.reached IS 'A subject of an incident whose channels are to hear of it: one step of tracer.decide().';
+COMMENT ON COLUMN tracer.reached.incident_id IS 'The incident.';
+COMMENT ON COLUMN tracer.reached.role IS 'root, symptom or at_risk.';
+COMMENT ON COLUMN tracer.reached.page IS 'Channels to page.';
+COMMENT ON COLUMN tracer.reached.inform IS 'Channels to inform.';
+COMMENT ON COLUMN tracer.reached.pages IS 'Whether it is paged, not informed.';
+COMMENT ON COLUMN tracer.reached.reason IS 'Which rule chose it, in words.';
+COMMENT ON COLUMN tracer.reached.because IS 'Why it pages though it might have been informed; NULL: there is no such reason.';
+COMMENT ON COLUMN tracer.reached.unreachable IS 'Whether it is the root cause and none of its channels can be reached.';
+COMMENT ON COLUMN tracer.reached.silence_id IS 'The silence that holds it back; NULL: none.';
+COMMENT ON COLUMN tracer.reached.silenced_until IS 'Until when.';
+COMMENT ON COLUMN tracer.reached.deadline IS 'When it will page unless somebody has taken the root cause''s page; NULL: that does not matter.';
+COMMENT ON COLUMN tracer.reached.open_at IS 'When the incident may first be told.';
+
+-- Names nothing but tracer's own, and is part of the query that asks it.
+CREATE FUNCTION tracer.wanted(reached tracer.reached[], fallback text)
+RETURNS TABLE (incident_id bigint, channel text, pages boolean, role text, reason text, silenced boolean, silence_id bigint, silenced_until timestamptz, open_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+SELECT DISTINCT ON (w.incident_id, w.channel)
+       w.incident_id, w.channel, bool_or(w.pages) OVER pair, w.role,
+       w.reason || coalesce(' (' || w.because || ')', ''),
+       bool_and(w.silence_id IS NOT NULL) OVER pair,
+       min(w.silence_id) OVER pair, max(w.silenced_until) OVER pair, w.open_at
+  FROM (SELECT r.incident_id, c.channel, r.pages, r.role, r.reason, r.because, r.silence_id, r.silenced_until, r.open_at
+          FROM unnest(wanted.reached) AS r
+         CROSS JOIN LATERAL unnest(CASE WHEN r.pages THEN r.page ELSE r.inform END) AS c (channel)
+        UNION ALL
+        -- its own channels cannot be reached
+        SELECT r.incident_id, wanted.fallback, true, r.role, r.reason, 'its channels cannot be reached', r.silence_id, r.silenced_until, r.open_at
+          FROM unnest(wanted.reached) AS r
+         WHERE r.unreachable AND wanted.fallback IS NOT NULL) AS w
+WINDOW pair AS (PARTITION BY w.incident_id, w.channel)
+ ORDER BY w.incident_id, w.channel, w.silence_id IS NOT NULL, w.pages DESC, w.role = 'root' DESC, w.role = 'symptom' DESC, w.reason COLLATE "C"
+$$;
+COMMENT ON FUNCTION tracer.wanted(tracer.reached[], text) IS 'Which channels those subjects come to, each once for each incident: one step of tracer.decide().';
+
+CREATE TYPE tracer.decision_to_tell AS (
+    incident_id bigint,
+    channel     text,
+    action      text,
+    thread_id   bigint,
+    events      text[],
+    mode        text,
+    role        text,
+    reason      text,
+    silence_id  bigint,
+    due_at      timestamptz,
+    said        jsonb,
+    edits       boolean,
+    brief       boolean
+);
+COMMENT ON TYPE tracer.decision_to_tell IS 'What to do about an incident on a channel, as tracer.decide() says.';
+COMMENT ON COLUMN tracer.decision_to_tell.incident_id IS 'The incident.';
+COMMENT ON COLUMN tracer.decision_to_tell.channel IS 'The channel; NULL: the incident is to be looked at again as a whole.';
+COMMENT ON COLUMN tracer.decision_to_tell.action IS 'open (begin a thread), update (tell its thread events), mute (a silence holds it back), drop (take back what has not left) or wait (look again at due_at).';
+COMMENT ON COLUMN tracer.decision_to_tell.thread_id IS 'The thread; NULL: there is none yet.';
+COMMENT ON COLUMN tracer.decision_to_tell.events IS 'What to tell, weightiest first.';
+COMMENT ON COLUMN tracer.decision_to_tell.mode IS 'page or inform.';
+COMMENT ON COLUMN tracer.decision_to_tell.role IS 'Why the channel hears of it: root, symptom or at_risk.';
+COMMENT ON COLUMN tracer.decision_to_tell.reason IS 'Which rule chose it and why, or why a message is dropped.';
+COMMENT ON COLUMN tracer.decision_to_tell.silence_id IS 'The silence that mutes it; NULL: none.';
+COMMENT ON COLUMN tracer.decision_to_tell.due_at IS 'When to act, or to look again; NULL: nothing to wait for.';
+COMMENT ON COLUMN tracer.decision_to_tell.said IS 'What the thread will remember.';
+COMMENT ON COLUMN tracer.decision_to_tell.edits IS 'Of an update, whether the channel can change a message that was sent.';
+COMMENT ON COLUMN tracer.decision_to_tell.brief IS 'Of an update, whether the channel gets only what matters most.';
+
+CREATE FUNCTION tracer.decide(incidents bigint[], at timestamptz) RETURNS SETOF tracer.decision_to_tell
 LANGUAGE plpgsql STABLE ROWS 200
 SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
@@ -61,43 +141,137 @@ AS $$
 #variable_conflict use_column
 DECLARE
     at                 CONSTANT timestamptz := decide.at;
-    group_wait         interval;
-    group_interval     interval;
-    repeat_interval    interval;
-    acknowledge_within interval;
-    announce_within    interval;
-    suppress           real;
-    shadow             boolean;
-    fallback           text;
+    group_wait         CONSTANT interval := tracer.get('group_wait');
+    group_interval     CONSTANT interval := tracer.get('group_interval');
+    repeat_interval    CONSTANT interval := tracer.get('repeat_interval');
+    acknowledge_within CONSTANT interval := tracer.get('acknowledge_within');
+    announce_within    CONSTANT interval := tracer.get('announce_within');
+    suppress           CONSTANT real := tracer.get('suppress_confidence');
+    shadow             CONSTANT boolean := tracer.get('mode') = 'shadow';
+    states             CONSTANT tracer.incident_state[] := ARRAY(SELECT s FROM tracer.incident_state(incidents) s);
     boundary           CONSTANT timestamptz := tracer.next_boundary(at);
-    installed_at       timestamptz;
+    fallback           text := tracer.get('fallback_channel');
+    reached            tracer.reached[];
+    fresh              bigint[];
     armed_at           timestamptz;
 BEGIN
-    -- What was noticed before this database was restored or copied was for the
-    -- one that it comes from to tell.
-    SELECT max(i.installed_at), max(i.armed_at) INTO installed_at, armed_at FROM tracer.installation i;
-    SELECT max(s.value) FILTER (WHERE s.name = 'group_wait'), max(s.value) FILTER (WHERE s.name = 'group_interval'),
-           max(s.value) FILTER (WHERE s.name = 'repeat_interval'), max(s.value) FILTER (WHERE s.name = 'acknowledge_within'),
-           max(s.value) FILTER (WHERE s.name = 'announce_within'), max(s.value) FILTER (WHERE s.name = 'suppress_confidence'),
-           bool_or(s.value = 'shadow') FILTER (WHERE s.name = 'mode'), max(s.value) FILTER (WHERE s.name = 'fallback_channel')
-      INTO group_wait, group_interval, repeat_interval, acknowledge_within, announce_within, suppress, shadow, fallback
-      FROM tracer.setting s
-     WHERE s.concerns = 'notification';
+    IF fallback IS NOT NULL AND NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = fallback) THEN
+        fallback := NULL;
+    END IF;
+    -- What may be announced. What was noticed before this database was restored
+    -- or copied was for the one that it comes from to tell.
+    SELECT array_agg(s.incident_id) FILTER (WHERE s.last_alert_at >= at - announce_within AND greatest(s.noticed_at, s.last_alert_at) >= i.installed_at),
+           max(i.armed_at)
+      INTO fresh, armed_at
+      FROM (SELECT max(i.installed_at) AS installed_at, max(i.armed_at) AS armed_at FROM tracer.installation i) AS i, unnest(states) AS s;
 
-    RETURN QUERY
+    reached := ARRAY(
     WITH state AS MATERIALIZED (
-         SELECT s.*,
+         SELECT s.incident_id, s.confidence, s.confirmed, s.acknowledged_at,
                 -- Nobody waits for an alert upstream where there is no upstream.
                 CASE WHEN s.confirmed OR s.root_id IS NULL
                        OR NOT EXISTS (SELECT FROM tracer.lineage l WHERE l.downstream = s.root_id)
                           AND NOT EXISTS (SELECT FROM tracer.lineage l WHERE l.upstream = s.root_id AND l.kind = 'runs')
-                     THEN s.noticed_at ELSE s.noticed_at + group_wait END AS open_at,
-                s.last_alert_at >= at - announce_within AND greatest(s.noticed_at, s.last_alert_at) >= installed_at AS fresh
-           FROM tracer.incident_state(incidents) s
+                     THEN s.noticed_at ELSE s.noticed_at + group_wait END AS open_at
+           FROM unnest(states) AS s
     ), audience AS MATERIALIZED (
-         SELECT a.* FROM tracer.audience(incidents, at) a
+         SELECT a.incident_id, a.role, a.mode, a.page, a.inform, a.always_page, a.silence_id, a.silenced_until, a.reason
+           FROM tracer.audience(states, at) a
+    ), root AS (
+         -- Is somebody with the root cause?
+         SELECT a.incident_id,
+                bool_or(a.silence_id IS NOT NULL) AS silenced,
+                coalesce(bool_or(a.mode = 'page' AND a.page <> '{}'), false) AS paging,
+                coalesce(bool_and(t.failed_at IS NOT NULL) FILTER (WHERE t.thread_id IS NOT NULL), false) AS unreachable,
+                min(CASE WHEN t.paged_at IS NULL THEN at ELSE greatest(t.paged_at, armed_at) END) FILTER (WHERE t.failed_at IS NULL) AS paged_at
+           FROM audience a
+           LEFT JOIN tracer.thread t ON t.incident_id = a.incident_id AND t.closed_at IS NULL AND t.channel = ANY (a.page) AND a.mode = 'page'
+          WHERE a.role = 'root'
+          GROUP BY a.incident_id
+    ), suppression AS (
+         SELECT s.incident_id, s.open_at,
+                NOT (coalesce(s.confidence, 0) >= suppress OR s.confirmed) AS unsure,
+                s.acknowledged_at IS NOT NULL OR coalesce(r.silenced, false) OR shadow AND coalesce(r.paging, false) AS taken,
+                coalesce(r.paging, false) AND NOT coalesce(r.unreachable, false) AS paging,
+                coalesce(r.unreachable, false) AS unreachable,
+                coalesce(r.paged_at, greatest(at, s.open_at)) + acknowledge_within AS deadline
+           FROM state s
+           LEFT JOIN root r ON r.incident_id = s.incident_id
+    )
+    SELECT ROW(a.incident_id, a.role, a.page, a.inform,
+               a.mode = 'page'
+               OR a.mode = 'auto' AND (a.always_page OR p.unsure OR NOT p.taken AND (NOT p.paging OR at >= p.deadline)),
+               a.reason,
+               CASE WHEN a.mode <> 'auto' THEN NULL
+                    WHEN a.always_page THEN 'tagged page_as_symptom'
+                    WHEN p.unsure THEN 'the root cause is not sure enough'
+                    WHEN p.taken THEN NULL
+                    WHEN NOT p.paging THEN 'nobody was paged for the root cause'
+                    WHEN at >= p.deadline THEN 'nobody acknowledged the root cause''s page'
+               END,
+               p.unreachable AND a.role = 'root', a.silence_id, a.silenced_until,
+               CASE WHEN a.mode = 'auto' AND NOT a.always_page AND NOT p.unsure AND NOT p.taken AND p.paging AND at < p.deadline THEN p.deadline END,
+               p.open_at)::tracer.reached
+      FROM audience a
+      JOIN suppression p ON p.incident_id = a.incident_id
+     WHERE a.mode <> 'mute');
+
+    -- The first message; and when to look again though nothing changed: a page to
+    -- repeat, a page to wait for no longer, the end of a silence.
+    RETURN QUERY
+    WITH want AS MATERIALIZED (
+         SELECT w.* FROM tracer.wanted(reached, fallback) w
+    )
+    SELECT w.incident_id, w.channel,
+           CASE WHEN at < w.open_at THEN 'wait' WHEN w.silenced THEN 'mute' ELSE 'open' END,
+           NULL::bigint, ARRAY['opened'], CASE WHEN w.pages THEN 'page' ELSE 'inform' END, w.role, w.reason,
+           CASE WHEN w.silenced THEN w.silence_id END, greatest(at, w.open_at), s.said, NULL::boolean, NULL::boolean
+      FROM want w
+      JOIN unnest(states) AS s ON s.incident_id = w.incident_id
+     WHERE w.incident_id = ANY (fresh)
+       AND EXISTS (SELECT FROM tracer.channel c WHERE c.name = w.channel)
+       AND NOT EXISTS (SELECT FROM tracer.thread t WHERE t.incident_id = w.incident_id AND t.channel = w.channel AND t.closed_at IS NULL)
+       AND NOT (w.silenced AND at >= w.open_at
+                AND EXISTS (SELECT FROM tracer.notification n
+                             WHERE n.incident_id = w.incident_id AND n.channel = w.channel AND n.state = 'muted' AND n.silence_id = w.silence_id))
+    UNION ALL
+    SELECT w.incident_id, w.channel, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, at + repeat_interval, NULL, NULL, NULL
+      FROM want w
+     WHERE w.pages AND NOT shadow AND repeat_interval IS NOT NULL
+       AND w.incident_id = ANY (fresh)
+       AND EXISTS (SELECT FROM unnest(states) AS s WHERE s.incident_id = w.incident_id AND s.acknowledged_at IS NULL)
+    UNION ALL
+    SELECT r.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, min(r.deadline), NULL, NULL, NULL
+      FROM unnest(reached) AS r
+     WHERE r.deadline IS NOT NULL
+       AND r.incident_id = ANY (fresh)
+     GROUP BY r.incident_id
+    UNION ALL
+    SELECT w.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, min(w.silenced_until), NULL, NULL, NULL
+      FROM want w
+     WHERE w.silenced AND isfinite(w.silenced_until)
+     GROUP BY w.incident_id;
+
+    IF boundary IS NOT NULL THEN
+        RETURN QUERY
+        SELECT s.incident_id, NULL::text, 'wait', NULL::bigint, NULL::text[], NULL::text, NULL::text, NULL::text, NULL::bigint, boundary,
+               NULL::jsonb, NULL::boolean, NULL::boolean
+          FROM unnest(states) AS s
+         WHERE NOT s.resolved
+           AND (s.incident_id = ANY (fresh)
+                OR EXISTS (SELECT FROM tracer.thread t WHERE t.incident_id = s.incident_id AND t.closed_at IS NULL));
+    END IF;
+    IF NOT EXISTS (SELECT FROM tracer.thread t WHERE t.incident_id = ANY (incidents) AND t.closed_at IS NULL) THEN
+        RETURN;
+    END IF;
+
+    RETURN QUERY
+    WITH state AS MATERIALIZED (
+         SELECT s.incident_id, s.resolved, s.by_person, s.acknowledged_at, s.said FROM unnest(states) AS s
+    ), want AS MATERIALIZED (
+         SELECT w.* FROM tracer.wanted(reached, fallback) w
     ), thread AS MATERIALIZED (
-         SELECT t.*, o.waiting, o.left_us
+         SELECT t.thread_id, t.incident_id, t.channel, t.mode, t.role, t.reason, t.shadow, t.paged_at, t.said, t.said_at, o.waiting, o.left_us
            FROM tracer.thread t
           CROSS JOIN LATERAL (SELECT count(*) > 0 AS waiting,
                                      coalesce(bool_or(n.state = 'sending'
@@ -108,58 +282,6 @@ BEGIN
                                WHERE n.thread_id = t.thread_id AND n.state IN ('due', 'sending')) AS o
           WHERE t.incident_id = ANY (incidents)
             AND t.closed_at IS NULL
-    ), root AS (
-         -- Is somebody with the root cause?
-         SELECT a.incident_id,
-                bool_or(a.silence_id IS NOT NULL) AS silenced,
-                coalesce(bool_or(a.mode = 'page' AND a.page <> '{}'), false) AS paging,
-                coalesce(bool_and(t.failed_at IS NOT NULL) FILTER (WHERE t.thread_id IS NOT NULL), false) AS unreachable,
-                min(CASE WHEN t.paged_at IS NULL THEN at ELSE greatest(t.paged_at, armed_at) END) FILTER (WHERE t.failed_at IS NULL) AS paged_at
-           FROM audience a
-           LEFT JOIN thread t ON t.incident_id = a.incident_id AND t.channel = ANY (a.page) AND a.mode = 'page'
-          WHERE a.role = 'root'
-          GROUP BY a.incident_id
-    ), suppression AS (
-         SELECT s.incident_id,
-                NOT (coalesce(s.confidence, 0) >= suppress OR s.confirmed) AS unsure,
-                s.acknowledged_at IS NOT NULL OR coalesce(r.silenced, false) OR shadow AND coalesce(r.paging, false) AS taken,
-                coalesce(r.paging, false) AND NOT coalesce(r.unreachable, false) AS paging,
-                coalesce(r.unreachable, false) AS unreachable,
-                coalesce(r.paged_at, greatest(at, s.open_at)) + acknowledge_within AS deadline
-           FROM state s
-           LEFT JOIN root r ON r.incident_id = s.incident_id
-    ), reached AS (
-         SELECT a.*, p.unreachable AND a.role = 'root' AS unreachable,
-                a.mode = 'page'
-                OR a.mode = 'auto' AND (a.always_page OR p.unsure OR NOT p.taken AND (NOT p.paging OR at >= p.deadline)) AS pages,
-                CASE WHEN a.mode <> 'auto' THEN NULL
-                     WHEN a.always_page THEN 'tagged page_as_symptom'
-                     WHEN p.unsure THEN 'the root cause is not sure enough'
-                     WHEN p.taken THEN NULL
-                     WHEN NOT p.paging THEN 'nobody was paged for the root cause'
-                     WHEN at >= p.deadline THEN 'nobody acknowledged the root cause''s page'
-                END AS because,
-                CASE WHEN a.mode = 'auto' AND NOT a.always_page AND NOT p.unsure AND NOT p.taken AND p.paging AND at < p.deadline THEN p.deadline END AS deadline
-           FROM audience a
-           JOIN suppression p ON p.incident_id = a.incident_id
-          WHERE a.mode <> 'mute'
-    ), want AS MATERIALIZED (
-         SELECT DISTINCT ON (w.incident_id, w.channel)
-                w.incident_id, w.channel, bool_or(w.pages) OVER pair AS pages, w.role,
-                w.reason || coalesce(' (' || w.because || ')', '') AS reason,
-                bool_and(w.silence_id IS NOT NULL) OVER pair AS silenced,
-                min(w.silence_id) OVER pair AS silence_id, max(w.silenced_until) OVER pair AS silenced_until
-           FROM (SELECT r.incident_id, c.channel, r.pages, r.role, r.reason, r.because, r.silence_id, r.silenced_until
-                   FROM reached r
-                  CROSS JOIN LATERAL unnest(CASE WHEN r.pages THEN r.page ELSE r.inform END) AS c (channel)
-                 UNION ALL
-                 -- its own channels cannot be reached
-                 SELECT r.incident_id, c.name, true, r.role, r.reason, 'its channels cannot be reached', r.silence_id, r.silenced_until
-                   FROM reached r
-                   JOIN tracer.channel c ON c.name = fallback
-                  WHERE r.unreachable) AS w
-         WINDOW pair AS (PARTITION BY w.incident_id, w.channel)
-          ORDER BY w.incident_id, w.channel, w.silence_id IS NOT NULL, w.pages DESC, w.role = 'root' DESC, w.role = 'symptom' DESC, w.reason COLLATE "C"
     ), kind AS (
          -- a kind that does not exist makes dead letters, not silence
          SELECT c.name AS channel, coalesce(k.edits, false) AS edits, coalesce(k.brief, false) AS brief
@@ -167,12 +289,12 @@ BEGIN
            LEFT JOIN tracer.channel_kinds k ON k.name = c.kind
     ), told AS (
          -- Threads that are open on both sides: what is new to them.
-         SELECT t.*, s.said AS now_said, s.resolved, s.by_person, k.edits, k.brief,
+         SELECT t.thread_id, t.incident_id, t.channel, t.mode, t.said_at, s.said AS now_said, s.resolved, s.by_person, k.edits, k.brief,
                 w.channel IS NOT NULL AS wanted, coalesce(w.pages, false) AS pages, coalesce(w.role, CASE WHEN t.role = 'root' AND NOT s.resolved
-                                      AND NOT EXISTS (SELECT FROM audience a WHERE a.incident_id = t.incident_id AND a.role = 'root' AND t.channel = ANY (a.page || a.inform))
+                                      AND NOT EXISTS (SELECT FROM unnest(reached) AS r WHERE r.incident_id = t.incident_id AND r.role = 'root' AND t.channel = ANY (r.page || r.inform))
                                       THEN 'symptom' ELSE t.role END) AS now_role,
                 coalesce(w.reason, t.reason) AS now_reason,
-                coalesce(w.silenced, false) AND NOT s.resolved AS silenced, w.silenced_until,
+                coalesce(w.silenced, false) AND NOT s.resolved AS silenced,
                 t.mode = 'page' AND NOT t.shadow AND NOT s.resolved AND s.acknowledged_at IS NULL AND w.channel IS NOT NULL AS repeats,
                 greatest(t.paged_at, armed_at) + repeat_interval AS repeat_at,
                 tracer.happened(t.said, s.said) AS happened
@@ -200,23 +322,9 @@ BEGIN
            FROM update u
           WHERE u.events <> '{}'
     )
-    -- The first message.
-    SELECT w.incident_id, w.channel,
-           CASE WHEN at < s.open_at THEN 'wait' WHEN w.silenced THEN 'mute' ELSE 'open' END,
-           NULL::bigint, ARRAY['opened'], CASE WHEN w.pages THEN 'page' ELSE 'inform' END, w.role, w.reason,
-           CASE WHEN w.silenced THEN w.silence_id END, greatest(at, s.open_at), s.said, k.edits, k.brief
-      FROM want w
-      JOIN state s ON s.incident_id = w.incident_id
-      JOIN kind k ON k.channel = w.channel
-     WHERE s.fresh
-       AND NOT EXISTS (SELECT FROM thread t WHERE t.incident_id = w.incident_id AND t.channel = w.channel)
-       AND NOT (w.silenced AND at >= s.open_at
-                AND EXISTS (SELECT FROM tracer.notification n
-                             WHERE n.incident_id = w.incident_id AND n.channel = w.channel AND n.state = 'muted' AND n.silence_id = w.silence_id))
-    UNION ALL
     -- The next message.
     SELECT t.incident_id, t.channel, CASE WHEN at < t.tell_at THEN 'wait' ELSE 'update' END, t.thread_id, t.events,
-           CASE WHEN t.pages THEN 'page' ELSE t.mode END, t.now_role, t.now_reason, NULL, t.tell_at, t.now_said, t.edits, t.brief
+           CASE WHEN t.pages THEN 'page' ELSE t.mode END, t.now_role, t.now_reason, NULL::bigint, t.tell_at, t.now_said, t.edits, t.brief
       FROM timed t
     UNION ALL
     -- A message that has not left, and should not any more.
@@ -229,32 +337,10 @@ BEGIN
      WHERE t.waiting AND t.said IS NULL AND NOT t.left_us
        AND (s.resolved OR w.channel IS NULL OR w.silenced)
     UNION ALL
-    -- When to look again though nothing changed: a page to repeat, a page to
-    -- wait for no longer, the end of a silence or window.
+    -- A page to repeat later.
     SELECT t.incident_id, t.channel, 'wait', t.thread_id, NULL, NULL, NULL, NULL, NULL, t.repeat_at, NULL, NULL, NULL
       FROM told t
-     WHERE t.repeats AND t.repeat_at > at
-    UNION ALL
-    SELECT w.incident_id, w.channel, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, at + repeat_interval, NULL, NULL, NULL
-      FROM want w
-     WHERE w.pages AND NOT shadow AND repeat_interval IS NOT NULL
-       AND EXISTS (SELECT FROM state s WHERE s.incident_id = w.incident_id AND s.fresh AND s.acknowledged_at IS NULL)
-    UNION ALL
-    SELECT r.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, min(r.deadline), NULL, NULL, NULL
-      FROM reached r
-     WHERE r.deadline IS NOT NULL
-       AND EXISTS (SELECT FROM state s WHERE s.incident_id = r.incident_id AND s.fresh)
-     GROUP BY r.incident_id
-    UNION ALL
-    SELECT w.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, min(w.silenced_until), NULL, NULL, NULL
-      FROM want w
-     WHERE w.silenced AND isfinite(w.silenced_until)
-     GROUP BY w.incident_id
-    UNION ALL
-    SELECT s.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, boundary, NULL, NULL, NULL
-      FROM state s
-     WHERE boundary IS NOT NULL AND NOT s.resolved
-       AND (s.fresh OR EXISTS (SELECT FROM thread t WHERE t.incident_id = s.incident_id));
+     WHERE t.repeats AND t.repeat_at > at;
 END
 $$;
-COMMENT ON FUNCTION tracer.decide(bigint[], timestamptz) IS 'What to do about each of these incidents at a moment: action open (begin a thread on a channel), update (tell it events), mute (a silence holds it back), drop (take back what has not left), or wait (look again at due_at). Writes nothing.';
+COMMENT ON FUNCTION tracer.decide(bigint[], timestamptz) IS 'What to do about each of these incidents at a moment. Writes nothing.';

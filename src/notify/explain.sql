@@ -62,7 +62,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH audience AS MATERIALIZED (
-        SELECT a.* FROM tracer.audience(ARRAY[number], explain_route.at) a
+        SELECT a.* FROM tracer.audience(ARRAY(SELECT s FROM tracer.incident_state(ARRAY[number]) s), explain_route.at) a
     ), subject AS (
         SELECT DISTINCT ON (a.role, a.asset) a.role, a.asset, a.owner, a.doc FROM audience a
     ), tried AS (

@@ -61,11 +61,13 @@ DECLARE
     at      CONSTANT timestamptz := plan_notifications.at;
     changed bigint[];
     live    bigint[];
-    shadow  boolean;
     merged  boolean;
+    shadow  boolean;
     give_up interval;
     n       bigint;
     written bigint := 0;
+    actions text[];
+    decisions tracer.decision_to_tell[];
 BEGIN
     -- Almost always there is nothing to do.
     IF NOT EXISTS (SELECT FROM tracer.notify_news)
@@ -92,87 +94,99 @@ BEGIN
     IF merged THEN
         written := tracer.follow_merges(changed, at);
     END IF;
-    SELECT bool_or(s.value = 'shadow') FILTER (WHERE s.name = 'mode'), max(s.value) FILTER (WHERE s.name = 'give_up_after')
-      INTO shadow, give_up
-      FROM tracer.setting s;
+    shadow := tracer.get('mode') = 'shadow';
+    give_up := tracer.get('give_up_after');
 
-    WITH decision AS MATERIALIZED (
-        SELECT d.* FROM tracer.decide(live, at) d
-    ), opened AS (
-        INSERT INTO tracer.thread (incident_id, channel, mode, role, reason, shadow, opened_at, paged_at, said, said_at, seq)
-        SELECT d.incident_id, d.channel, d.mode, d.role, d.reason, shadow, at, CASE d.mode WHEN 'page' THEN at END,
-               CASE WHEN shadow THEN d.said END, CASE WHEN shadow THEN at END, 1
-          FROM decision d
-         WHERE d.action = 'open'
-        RETURNING *
-    ), updated AS (
-        UPDATE tracer.thread t
-           SET mode = d.mode, role = d.role, reason = d.reason,
-               seq = t.seq + 1, dirty = false,
-               paged_at = CASE WHEN d.mode = 'page' AND d.events && '{escalated,repeat,reopened}' THEN at ELSE t.paged_at END,
-               said = CASE WHEN t.shadow THEN d.said ELSE t.said END,
-               said_at = CASE WHEN t.shadow THEN at ELSE t.said_at END
-          FROM decision d
-         WHERE d.action = 'update'
-           AND t.thread_id = d.thread_id
-        RETURNING t.*, d.events, d.brief, d.edits AND (t.ref ? 'ts' OR t.shadow) AS edits
-    ), dropped AS (
-        -- by key, however much waits to be sent
-        UPDATE tracer.notification n
-           SET state = 'dropped', reason = (SELECT d.reason FROM decision d WHERE d.action = 'drop' AND d.thread_id = n.thread_id)
-         WHERE n.thread_id = ANY (ARRAY(SELECT d.thread_id FROM decision d WHERE d.action = 'drop'))
-           AND n.state = 'due'
-        RETURNING n.thread_id
-    ), closed AS (
-        UPDATE tracer.thread t SET closed_at = at FROM dropped x WHERE t.thread_id = x.thread_id
-    ), message AS (
-        SELECT o.thread_id, o.incident_id, o.channel, 'opened' AS event, '{opened}'::text[] AS events, 'post' AS form,
-               o.mode, o.role, o.reason, o.key || '-1' AS key, CASE WHEN o.shadow THEN 'shadow' ELSE 'due' END AS state, NULL::bigint AS silence_id
-          FROM opened o
-        UNION ALL
-        SELECT u.thread_id, u.incident_id, u.channel, CASE WHEN u.brief AND u.events[1] = 'reopened' THEN 'opened' ELSE u.events[1] END, u.events,
-               f.form, u.mode, u.role, u.reason, u.key || '-' || u.seq || CASE f.form WHEN 'edit' THEN 'e' ELSE '' END,
-               CASE WHEN u.shadow THEN 'shadow' ELSE 'due' END, NULL
-          FROM updated u
-         CROSS JOIN LATERAL (SELECT 'post' WHERE NOT u.edits
-                             UNION ALL
-                             SELECT 'edit' WHERE u.edits
-                             UNION ALL
-                             SELECT 'reply' WHERE u.edits
-                                AND u.events && CASE u.mode WHEN 'page' THEN '{reopened,resolved,escalated,repeat,root_changed,merged,split,severity,note}'::text[]
-                                                     ELSE '{reopened,resolved,escalated,repeat,root_changed,merged,split}' END) AS f (form)
-        UNION ALL
-        SELECT NULL, d.incident_id, d.channel, 'opened', d.events, 'post', d.mode, d.role, d.reason, gen_random_uuid()::text, 'muted', d.silence_id
-          FROM decision d
-         WHERE d.action = 'mute'
-    ), posted AS (
+    decisions := ARRAY(SELECT d FROM tracer.decide(live, at) d);
+    actions := ARRAY(SELECT DISTINCT d.action FROM unnest(decisions) AS d);
+
+    IF 'drop' = ANY (actions) THEN
+        WITH dropped AS (
+            -- by key, however much waits to be sent
+            UPDATE tracer.notification n
+               SET state = 'dropped',
+                   reason = (SELECT d.reason FROM unnest(decisions) AS d WHERE d.action = 'drop' AND d.thread_id = n.thread_id)
+             WHERE n.thread_id = ANY (ARRAY(SELECT d.thread_id FROM unnest(decisions) AS d WHERE d.action = 'drop'))
+               AND n.state = 'due'
+            RETURNING n.thread_id
+        )
+        UPDATE tracer.thread t SET closed_at = at FROM dropped x WHERE t.thread_id = x.thread_id;
+    END IF;
+
+    -- Threads with a message on its way (none of those written below): to be looked
+    -- at again when it has arrived.
+    UPDATE tracer.thread t
+       SET dirty = true
+     WHERE t.incident_id = ANY (live)
+       AND t.closed_at IS NULL
+       AND NOT t.dirty
+       AND (SELECT true FROM tracer.notification n WHERE n.thread_id = t.thread_id AND n.state IN ('due', 'sending') LIMIT 1)
+       AND t.thread_id <> ALL (ARRAY(SELECT d.thread_id FROM unnest(decisions) AS d WHERE d.action = 'drop'));
+
+    IF actions && '{open,update,mute}' THEN
+        WITH decision AS MATERIALIZED (
+            SELECT d.* FROM unnest(decisions) AS d WHERE d.action IN ('open', 'update', 'mute')
+        ), opened AS (
+            INSERT INTO tracer.thread (incident_id, channel, mode, role, reason, shadow, opened_at, paged_at, said, said_at, seq)
+            SELECT d.incident_id, d.channel, d.mode, d.role, d.reason, shadow, at, CASE d.mode WHEN 'page' THEN at END,
+                   CASE WHEN shadow THEN d.said END, CASE WHEN shadow THEN at END, 1
+              FROM decision d
+             WHERE d.action = 'open'
+            RETURNING thread_id, incident_id, channel, mode, role, reason, key, thread.shadow
+        ), updated AS (
+            UPDATE tracer.thread t
+               SET mode = d.mode, role = d.role, reason = d.reason,
+                   seq = t.seq + 1, dirty = false,
+                   paged_at = CASE WHEN d.mode = 'page' AND d.events && '{escalated,repeat,reopened}' THEN at ELSE t.paged_at END,
+                   said = CASE WHEN t.shadow THEN d.said ELSE t.said END,
+                   said_at = CASE WHEN t.shadow THEN at ELSE t.said_at END
+              FROM decision d
+             WHERE d.action = 'update'
+               AND t.thread_id = d.thread_id
+            RETURNING t.thread_id, t.incident_id, t.channel, t.mode, t.role, t.reason, t.key, t.seq, t.shadow,
+                      d.events, d.brief, d.edits AND (t.ref ? 'ts' OR t.shadow) AS edits
+        ), message AS (
+            SELECT o.thread_id, o.incident_id, o.channel, 'opened' AS event, '{opened}'::text[] AS events, 'post' AS form,
+                   o.mode, o.role, o.reason, o.key || '-1' AS key, CASE WHEN o.shadow THEN 'shadow' ELSE 'due' END AS state, NULL::bigint AS silence_id
+              FROM opened o
+            UNION ALL
+            SELECT u.thread_id, u.incident_id, u.channel, CASE WHEN u.brief AND u.events[1] = 'reopened' THEN 'opened' ELSE u.events[1] END, u.events,
+                   f.form, u.mode, u.role, u.reason, u.key || '-' || u.seq || CASE f.form WHEN 'edit' THEN 'e' ELSE '' END,
+                   CASE WHEN u.shadow THEN 'shadow' ELSE 'due' END, NULL
+              FROM updated u
+             CROSS JOIN LATERAL (SELECT 'post' WHERE NOT u.edits
+                                 UNION ALL
+                                 SELECT 'edit' WHERE u.edits
+                                 UNION ALL
+                                 SELECT 'reply' WHERE u.edits
+                                    AND u.events && CASE u.mode WHEN 'page' THEN '{reopened,resolved,escalated,repeat,root_changed,merged,split,severity,note}'::text[]
+                                                         ELSE '{reopened,resolved,escalated,repeat,root_changed,merged,split}' END) AS f (form)
+            UNION ALL
+            SELECT NULL, d.incident_id, d.channel, 'opened', d.events, 'post', d.mode, d.role, d.reason, gen_random_uuid()::text, 'muted', d.silence_id
+              FROM decision d
+             WHERE d.action = 'mute'
+        )
         INSERT INTO tracer.notification (thread_id, incident_id, channel, event, events, form, mode, role, reason, key, state, due_at, created_at, give_up_at, silence_id)
         SELECT m.thread_id, m.incident_id, m.channel, m.event, m.events, m.form, m.mode, m.role, m.reason, m.key, m.state, at, at, at + give_up, m.silence_id
           FROM message m
-         ORDER BY m.mode <> 'page', m.incident_id, m.channel, m.form -- who is woken comes first; an edit before the reply to it
-        RETURNING 1
-    ), waiting AS (
-        UPDATE tracer.thread t
-           SET dirty = true
-         WHERE t.incident_id = ANY (live)
-           AND t.closed_at IS NULL
-           AND NOT t.dirty
-           AND (SELECT true FROM tracer.notification n WHERE n.thread_id = t.thread_id AND n.state IN ('due', 'sending') LIMIT 1)
-           AND t.thread_id <> ALL (ARRAY(SELECT d.thread_id FROM decision d WHERE d.action = 'drop'))
-    ), timed AS (
+         ORDER BY m.mode <> 'page', m.incident_id, m.channel, m.form; -- who is woken comes first; an edit before the reply to it
+        GET DIAGNOSTICS n = ROW_COUNT;
+        written := written + n;
+    END IF;
+
+    IF 'wait' = ANY (actions) THEN
         INSERT INTO tracer.notify_timer (incident_id, next_at)
         SELECT d.incident_id, min(d.due_at)
-          FROM decision d
+          FROM unnest(decisions) AS d
          WHERE d.action = 'wait'
            AND d.due_at IS NOT NULL
          GROUP BY d.incident_id
-        ON CONFLICT (incident_id) DO UPDATE SET next_at = excluded.next_at
-    )
-    SELECT count(*) INTO n FROM posted;
-    IF 0 = ANY (changed) THEN
-        n := n + tracer.plan_digests(at);
+        ON CONFLICT (incident_id) DO UPDATE SET next_at = excluded.next_at;
     END IF;
-    RETURN written + n;
+    IF 0 = ANY (changed) THEN
+        written := written + tracer.plan_digests(at);
+    END IF;
+    RETURN written;
 END
 $$;
 COMMENT ON FUNCTION tracer.plan_notifications(timestamptz, int) IS 'Decides what is to be told about incidents that changed, or whose time has come, and writes it to the outbox; returns the number of messages written, shadow and muted ones included. Touches at most max_incidents incidents of each sort; call it again while tracer.next_notification_at() is not in the future. Idempotent; the time is an argument so that tests can choose it.';
@@ -192,7 +206,7 @@ BEGIN
                                       -- until its rate limit allows another
                                       CASE WHEN s.tokens < 1 THEN s.tokens_at + (1.001 - s.tokens) * interval '1 minute' / coalesce(c.rate_limit, k.rate_limit) END))
                     FROM tracer.channel c
-                    LEFT JOIN tracer.channel_kinds k ON k.name = c.kind
+                    LEFT JOIN tracer.channel_kind_defaults() k ON k.name = c.kind
                     LEFT JOIN tracer.channel_state s ON s.channel = c.name
                    CROSS JOIN LATERAL (SELECT n.due_at FROM tracer.notification n
                                         WHERE n.channel = c.name AND n.state IN ('due', 'sending')

@@ -5,7 +5,8 @@
  * It is the only process that loads this library, and libcurl with it. Its life
  * is a loop around three short transactions and none in between:
  *
- *	claim	takes due rows of the outbox under a lease, rendered at that moment
+ *	claim	decides what is to be told of what passes found, and takes due rows of
+ *			the outbox under a lease, rendered at that moment
  *	send	puts them on the wire, many at once; no transaction is open
  *	record	writes down what came of them, in batches: while one is written, the
  *			next answers gather

@@ -196,11 +196,6 @@ $$;
 COMMENT ON FUNCTION tracer.set(text, text) IS 'Sets what tracer decides by, for every session from its commit on; returns the value as stored. NULL means none where the setting may be none (max_hops, retention, learn_confidence, repeat_interval, fallback_channel, incident_url, digest_at) and the default for the others. Errors: undefined_object for an unknown name, invalid_parameter_value for a value that is malformed or out of range.';
 
 CREATE FUNCTION tracer.get(name text) RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (SELECT s.value FROM tracer.setting s WHERE s.name = "get".name);
-END
-$$;
+LANGUAGE c STABLE STRICT
+AS 'MODULE_PATHNAME', 'tracer_get';
 COMMENT ON FUNCTION tracer.get(text) IS 'Value of a setting in force; NULL where it is none or where no such setting exists.';

@@ -10,6 +10,10 @@
  * and the writers get the processor back. An alert that comes alone never meets
  * that.
  *
+ * What is to be told of it is the sender's to decide, in one transaction with
+ * handing it out: a pass's commit wakes it, too. Where there is no sender, or it
+ * leaves news lying for a second, that is decided here.
+ *
  * A pass that fails is rolled back, reported and tried again after a while, with
  * fewer alerts to a transaction, down to one. An alert that fails alone, twice,
  * while another can be placed is set aside and tried again later, so that one bad
@@ -50,6 +54,8 @@ typedef struct Correlator
 	int64		taken;			/* by the last pass */
 	int64		took_us;		/* how long the last pass was */
 	TimestampTz next;			/* when to look at notifications again */
+	TimestampTz looked_at;		/* when that was asked last */
+	TimestampTz left_since;		/* the sender has left news lying; 0: it has not */
 	bool		want_sender;
 	bool		has_aside;		/* alerts were set aside */
 	int64		culprit;		/* took part alone in the last pass that failed; 0: none did */
@@ -129,6 +135,20 @@ narrow_down(Correlator *c)
 	return c->culprit != 0 && c->culprit == before && tracer_try(go_past, c) && c->taken > 0;
 }
 
+/* Is what is due the sender's to plan, and has it had no time yet? */
+static bool
+left_to_sender(Correlator *c)
+{
+	if (!tracer_sender_works())
+	{
+		c->left_since = 0;
+		return false;
+	}
+	if (c->left_since == 0)
+		c->left_since = c->looked_at;
+	return !TimestampDifferenceExceeds(c->left_since, c->looked_at, OVERDUE_MS);
+}
+
 /*
  * What is to be told about incidents, and when to look again; after the pass and
  * not in it, so that incidents are seen first and the two can fail apart. Also
@@ -150,8 +170,12 @@ plan(void *arg)
 		c->next = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, DT_NOEND);
 		c->want_sender = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2) || tracer_heartbeat_url[0] != '\0';
 		c->has_aside = row_bool(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
-		if (c->next <= GetCurrentTimestamp())
+		c->looked_at = GetCurrentTimestamp();
+		if (c->next > c->looked_at)
+			c->left_since = 0;
+		else if (!left_to_sender(c))
 		{
+			c->left_since = 0;
 			query(&write, 0, NULL, NULL, NULL);
 			query(&look, 0, NULL, NULL, NULL);
 			c->next = row_int64(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, DT_NOEND);
@@ -159,6 +183,13 @@ plan(void *arg)
 		SPI_finish();
 	}
 	tracer_commit();
+}
+
+/* A pass that took alerts has woken the sender; it need not be looked after each time. */
+static bool
+sender_was_woken(const Correlator *c)
+{
+	return tracer_sender_works() && !TimestampDifferenceExceeds(c->looked_at, GetCurrentTimestamp(), OVERDUE_MS);
 }
 
 /*
@@ -171,7 +202,7 @@ until_next(const Correlator *c)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (c->next == DT_NOBEGIN)
+	if (c->next == DT_NOBEGIN && c->left_since == 0)
 		return HURRY_MS;
 	if (c->next <= now)
 		return OVERDUE_MS;
@@ -284,7 +315,7 @@ tracer_correlator_main(Datum arg)
 		}
 
 		/* trouble with notifications holds up no incident */
-		if (GetCurrentTimestamp() >= plan_not_before)
+		if (GetCurrentTimestamp() >= plan_not_before && !(c.taken > 0 && sender_was_woken(&c)))
 		{
 			if (tracer_try(plan, &c))
 				plan_failures = 0;

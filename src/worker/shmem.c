@@ -242,6 +242,21 @@ tracer_is(TracerKind kind)
 	return my_slot != NULL && my_process == &my_slot->process[kind];
 }
 
+/* Is this database's sender there, and well? */
+bool
+tracer_sender_works(void)
+{
+	TracerState state = TRACER_ABSENT;
+
+	if (my_slot != NULL)
+	{
+		tracer_lock(LW_SHARED);
+		state = my_slot->process[TRACER_SENDER].state;
+		tracer_unlock();
+	}
+	return state == TRACER_IDLE || state == TRACER_WORKING;
+}
+
 TimestampTz
 tracer_correlated_at(void)
 {

@@ -122,6 +122,9 @@ extern void tracer_report_ready(bool ready, bool want_sender);
 /* Is this process the one of that kind for its database? */
 extern PGDLLEXPORT bool tracer_is(TracerKind kind);
 
+/* Is the sender of this process's database there, and well? */
+extern bool tracer_sender_works(void);
+
 /* When the correlator of this process's database last succeeded; 0: never. */
 extern PGDLLEXPORT TimestampTz tracer_correlated_at(void);
 

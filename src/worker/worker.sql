@@ -46,7 +46,12 @@ CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.silen
     FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
 CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.team
     FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake();
--- Tests and messages that are sent again go to the sender directly.
+-- News go to the sender, who decides what is to be told of them; tests and
+-- messages that are sent again need no decision.
+CREATE TRIGGER wake AFTER INSERT ON tracer.notify_news
+    FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake('sender');
+CREATE TRIGGER wake AFTER INSERT OR UPDATE ON tracer.notify_timer
+    FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake('sender');
 CREATE TRIGGER wake AFTER INSERT OR UPDATE ON tracer.notification
     FOR EACH STATEMENT EXECUTE FUNCTION tracer.wake('sender');
 
