@@ -57,7 +57,7 @@ SELECT tracer.an_alert(
          title       => coalesce('Unreadable: ' || s.title, format('Unreadable body from %s', unreadable.source)),
          severity    => 'error',
          dedup_key   => 'unreadable:' || coalesce(s.title, regexp_replace(split_part(unreadable.reason, ': ', 1), '\d+', '', 'g')),
-         description => unreadable.reason || E'\n\n' || left(unreadable.body, 1000),
+         description => format(E'%s (kept as quarantine_id %s)\n\n%s', unreadable.reason, unreadable.quarantined, left(unreadable.body, 1000)),
          labels      => jsonb_build_object('quarantine_id', unreadable.quarantined))
   FROM (SELECT (regexp_match(left(unreadable.body, 100000), '"(?:title|summary|alertname|alert_name|subject|message|name)"\s*:\s*"([^"\\]{3,200})'))[1] AS title) AS s
 $$;
@@ -131,7 +131,6 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET enable_nestloop = off
-SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -212,7 +211,6 @@ CREATE FUNCTION tracer.take_assets(source text, items tracer.intake_row[]) RETUR
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -262,7 +260,6 @@ CREATE FUNCTION tracer.take_edges(source text, items tracer.intake_row[]) RETURN
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -307,7 +304,6 @@ CREATE FUNCTION tracer.take_gone(items tracer.intake_row[]) RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET jit = off
 AS $$
 WITH scope AS (
     SELECT i.origin, coalesce(i.at, clock_timestamp()) AS at FROM unnest(items) AS i WHERE i.what = 'import'
@@ -557,6 +553,7 @@ CREATE FUNCTION tracer.ingest(source text, body text, headers jsonb DEFAULT '{}'
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET jit = off
 AS $$
 DECLARE
     taken record;
@@ -572,6 +569,7 @@ CREATE FUNCTION tracer.ingest(source text, body bytea, headers jsonb DEFAULT '{}
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET jit = off
 AS $$
 DECLARE
     content text;
