@@ -37,6 +37,9 @@ SELECT * FROM pg_temp.sent('alertmanager', '{"version": "4", "groupKey": "{}:{}"
 -- Version 3, with an integer for groupKey and no fingerprint.
 SELECT * FROM pg_temp.sent('alertmanager', '{"version": "3", "groupKey": 8441093840571239, "status": "firing", "alerts": [{"labels": {"alertname": "Down", "app": "shop"}, "annotations": {}, "startsAt": "2018-08-03T09:52:26.739266876+02:00", "endsAt": "0001-01-01T00:00:00Z"}]}');
 -- A group cut short, and one without alerts.
+SELECT * FROM pg_temp.sent('alertmanager', '{"version": "4", "status": "firing", "alerts": []}');
+SELECT * FROM pg_temp.sent('prometheus', '[]');
+SELECT * FROM pg_temp.sent('grafana', '{"version": "1", "status": "firing", "alerts": []}');
 SELECT * FROM pg_temp.sent('alertmanager', '{"version": "4", "truncatedAlerts": 9, "status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "One"}, "annotations": {}, "startsAt": "2024-01-15T06:00:00Z", "fingerprint": "t1"}]}');
 -- Prometheus itself.
 SELECT * FROM pg_temp.sent('prometheus', '[{"labels": {"alertname": "Slow", "severity": "warning", "table": "t"}, "annotations": {"summary": "t is slow"}, "startsAt": "2024-02-01T00:00:00Z", "endsAt": "2199-01-01T00:00:00Z", "generatorURL": "http://p"}, {"labels": {"alertname": "Gone", "table": "u"}, "startsAt": "2024-02-01T00:00:00Z", "endsAt": "2024-02-01T01:00:00Z"}]');
