@@ -262,6 +262,9 @@ UPDATE tracer.source SET owner = 'postgres' WHERE name = 'own';
 SELECT * FROM pg_temp.sent('own', '{"headline": "Mine again"}');
 INSERT INTO tracer.source (name, format, function) VALUES ('two', 'dbt', 'x.y');
 
+-- Reading one body is neither compiled nor shared out to workers, whatever the planner thinks of it.
+SELECT count(*) FROM pg_proc WHERE pronamespace = 'tracer'::regnamespace AND proname = 'ingest' AND proconfig @> '{jit=off,max_parallel_workers_per_gather=0}';
+
 -- Delivered twice: one alert. A trigger without time counts again once the tool
 -- said something else in between.
 SELECT * FROM tracer.ingest('incident_io', '{"title": "Flap", "deduplication_key": "flap", "status": "firing"}');

@@ -6,6 +6,9 @@
  * through checks that leave no room for errors of data. Errors that say "not
  * now" (deadlock, out of memory, shutdown) are let through: the sender tries
  * again, and what it sends is recognised.
+ *
+ * A body is small, though the planner cannot know: nothing here is compiled, nor
+ * shared out to parallel workers, which would cost more than all of the reading.
  */
 CREATE FUNCTION tracer.source_formats()
 RETURNS TABLE (format text, asset_labels text[], max_bytes bigint, repeats boolean, successes boolean, description text)
@@ -553,7 +556,7 @@ CREATE FUNCTION tracer.ingest(source text, body text, headers jsonb DEFAULT '{}'
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET jit = off
+SET jit = off SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
     taken record;
@@ -569,7 +572,7 @@ CREATE FUNCTION tracer.ingest(source text, body bytea, headers jsonb DEFAULT '{}
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET jit = off
+SET jit = off SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
     content text;
