@@ -25,7 +25,7 @@ while ($sql =~ /(?:pg_temp\.sent|tracer\.ingest)\('(\w+)', '(\{(?:[^']|'')*\}|\[
 	my ($source, $body, $headers) = ($1, $2, $3 // '{}');
 	push @corpus, [ $source, $body =~ s/''/'/gr, $headers ];
 }
-push @corpus, [ $_ =~ m{intake/(\w+)/}, slurp_file($_), '{}' ] foreach glob(top() . '/test/data/intake/*/*.json');
+push @corpus, [ $_ =~ m{data/intake/(\w+)/}, slurp_file($_), '{}' ] foreach glob(top() . '/test/data/intake/*/*.json');
 cmp_ok(scalar(@corpus), '>', 60, 'there is something to mutate');
 
 new_database($node, 'fuzz');
