@@ -242,6 +242,16 @@ INSERT INTO tracer.source (name, fields, asset_labels) VALUES ('probe',
   '{"items": "$.checks[*]", "title": "$.what", "asset": "$.target.name", "severity": {"path": "$.lvl", "map": {"3": "critical", "2": "warning"}, "default": "error"},
     "status": {"path": "$.up", "map": {"true": "resolved", "false": "firing"}}, "at": "$.t", "key": ["asset", "$.code"]}', '{}');
 SELECT * FROM pg_temp.sent('probe', '{"checks": [{"what": "Down 1", "target": {"name": "api"}, "lvl": 3, "up": false, "code": "E7", "t": 1705305600123}, {"what": "Down 2", "target": {"name": "api"}, "lvl": 9, "up": true, "code": "E8", "t": "2024-01-15 08:00"}]}');
+-- A mistake in a source is told at once.
+INSERT INTO tracer.source (name, format) VALUES ('wrong', 'alertmanger');
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '["$.title"]');
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '{"titel": "$.what"}');
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '{"title": ["$.what", "$.what["]}');
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '{"severity": {"map": {"a": "b"}, "path": 5}}');
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '{"key": "asset"}');
+UPDATE tracer.source SET fields = fields || '{"key": ["asset", "$.code["]}' WHERE name = 'probe';
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '{"severity": {"default": "info"}}');
+DELETE FROM tracer.source WHERE name = 'wrong';
 INSERT INTO tracer.source (name, format) VALUES ('alertmanager-eu', 'alertmanager');
 SELECT * FROM pg_temp.sent('alertmanager-eu', '{"alerts": [{"status": "firing", "labels": {"alertname": "A"}, "startsAt": "2024-01-15T03:00:00Z", "fingerprint": "f1"}]}');
 -- Which label names the asset is the source's to say.
