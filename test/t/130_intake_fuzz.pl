@@ -1,8 +1,8 @@
 # Bodies of every format, mutated: no crash, no error, no lost body.
 #
-# A run takes a body of sql/intake.sql or test/data/intake, changes it (a value
-# of its JSON, or its bytes), and sends it, often to another tool's reader.
-# Whatever it has become, tracer.ingest() returns, and either it was understood
+# A run takes a body of sql/intake.sql, sql/intake_pairs.sql or test/data/intake,
+# changes it (a value of its JSON, or its bytes), and sends it, often to another
+# tool's reader. Whatever it has become, tracer.ingest() returns, and either it was understood
 # or it is in quarantine, byte for byte, with an alert. FUZZ_RUNS sets the number
 # of runs, FUZZ_SEED the first seed; each 20,000 runs have the next seed and a
 # database of their own.
@@ -25,8 +25,14 @@ while ($sql =~ /(?:pg_temp\.sent|tracer\.ingest)\('(\w+)', '(\{(?:[^']|'')*\}|\[
 	my ($source, $body, $headers) = ($1, $2, $3 // '{}');
 	push @corpus, [ $source, $body =~ s/''/'/gr, $headers ];
 }
+my $pairs = slurp_file(top() . '/sql/intake_pairs.sql');
+while ($pairs =~ /\('(\w+)', '((?:[^']|'')*)',\s*'((?:[^']|'')*)'\)/g)
+{
+	my ($source, @bodies) = ($1 =~ s/_(?:unified|sources|assertion|incident|metric)$//r, $2, $3);
+	push @corpus, [ $source, $_ =~ s/''/'/gr, '{}' ] foreach @bodies;
+}
 push @corpus, [ $_ =~ m{data/intake/(\w+)/}, slurp_file($_), '{}' ] foreach glob(top() . '/test/data/intake/*/*.json');
-cmp_ok(scalar(@corpus), '>', 60, 'there is something to mutate');
+cmp_ok(scalar(@corpus), '>', 150, 'there is something to mutate');
 
 new_database($node, 'fuzz');
 $node->safe_psql('fuzz', 'CREATE TABLE corpus (n serial, source text, body jsonb, headers jsonb);' . join('',
