@@ -37,15 +37,25 @@ SELECT * FROM pg_temp.sent('alertmanager', '{"version": "4", "groupKey": "{}:{}"
 -- Version 3, with an integer for groupKey and no fingerprint.
 SELECT * FROM pg_temp.sent('alertmanager', '{"version": "3", "groupKey": 8441093840571239, "status": "firing", "alerts": [{"labels": {"alertname": "Down", "app": "shop"}, "annotations": {}, "startsAt": "2018-08-03T09:52:26.739266876+02:00", "endsAt": "0001-01-01T00:00:00Z"}]}');
 -- A group cut short, and one without alerts.
+SELECT * FROM pg_temp.sent('alertmanager', '{"version": "4", "status": "firing", "alerts": []}');
+SELECT * FROM pg_temp.sent('prometheus', '[]');
+SELECT * FROM pg_temp.sent('grafana', '{"version": "1", "status": "firing", "alerts": []}');
 SELECT * FROM pg_temp.sent('alertmanager', '{"version": "4", "truncatedAlerts": 9, "status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "One"}, "annotations": {}, "startsAt": "2024-01-15T06:00:00Z", "fingerprint": "t1"}]}');
 -- Prometheus itself.
 SELECT * FROM pg_temp.sent('prometheus', '[{"labels": {"alertname": "Slow", "severity": "warning", "table": "t"}, "annotations": {"summary": "t is slow"}, "startsAt": "2024-02-01T00:00:00Z", "endsAt": "2199-01-01T00:00:00Z", "generatorURL": "http://p"}, {"labels": {"alertname": "Gone", "table": "u"}, "startsAt": "2024-02-01T00:00:00Z", "endsAt": "2024-02-01T01:00:00Z"}]');
+\set path :abs_srcdir '/test/data/intake/prometheus/send_alerts.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('prometheus', :'body');
 -- Grafana: unified, legacy.
 SELECT * FROM pg_temp.sent('grafana', '{"receiver": "w", "status": "firing", "orgId": 1, "alerts": [{"status": "firing", "labels": {"alertname": "High latency", "grafana_folder": "F", "dashboard": "checkout"}, "annotations": {"summary": "p99 high"}, "startsAt": "2024-03-01T12:00:00Z", "endsAt": "0001-01-01T00:00:00Z", "values": {"B": 22}, "fingerprint": "c6ea", "silenceURL": "http://g/s", "dashboardURL": "", "panelURL": "", "valueString": "[ var=B ]"}], "version": "1", "groupKey": "{}", "truncatedAlerts": 0, "title": "[FIRING:1]", "state": "alerting", "message": "m"}');
 SELECT * FROM pg_temp.sent('grafana', '{"dashboardId": 1, "evalMatches": [{"value": 1, "metric": "Count", "tags": {"service": "etl"}}], "message": "Notification", "orgId": 1, "panelId": 2, "ruleId": 7, "ruleName": "Panel Title alert", "ruleUrl": "http://g/d/x", "state": "alerting", "tags": {"severity": "high"}, "title": "[Alerting] Panel Title alert"}');
 SELECT * FROM pg_temp.sent('grafana', '{"evalMatches": [], "orgId": 1, "ruleId": 7, "ruleName": "Panel Title alert", "state": "ok", "tags": {"service": "etl"}}');
 SELECT * FROM pg_temp.sent('grafana', '{"orgId": 1, "ruleId": 7, "ruleName": "Panel Title alert", "state": "paused"}');
 SELECT * FROM pg_temp.sent('grafana', '{"status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "DatasourceNoData", "rulename": "Rows of orders", "dataset": "orders"}, "annotations": {}, "startsAt": "2024-03-01T13:00:00Z", "fingerprint": "nd", "panelURL": "http://g/p"}]}');
+\set path :abs_srcdir '/test/data/intake/grafana/legacy_webhook.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('grafana', :'body');
+SELECT * FROM pg_temp.sent('grafana', jsonb_set(:'body', '{state}', '"ok"')::text);
 -- PagerDuty: Events API v2, a change event.
 SELECT * FROM pg_temp.sent('pagerduty', '{"payload": {"summary": "DISK at 99% on db-4", "timestamp": "2015-07-17T08:42:58.315+0000", "severity": "critical", "source": "prod-datapipe03.example.com", "component": "postgres", "group": "prod-datapipe", "class": "disk", "custom_details": {"free space": "1%"}}, "routing_key": "secret", "dedup_key": "samplekeyhere", "event_action": "trigger", "client": "Sample", "client_url": "https://monitoring.example.com"}');
 SELECT * FROM pg_temp.sent('pagerduty', '{"routing_key": "secret", "dedup_key": "samplekeyhere", "event_action": "acknowledge"}');
@@ -63,12 +73,17 @@ SELECT * FROM pg_temp.sent('opsgenie', '{"user": "Monitoring Script"}', '{"x-ops
 -- incident.io
 SELECT * FROM pg_temp.sent('incident_io', '{"title": "*errors.withMessage: failed", "description": "We have detected", "deduplication_key": "unique-key", "status": "firing", "metadata": {"team": ["my-team"], "service": "my-service", "priority": "P2"}, "source_url": "https://www.example.com/alert"}');
 SELECT * FROM pg_temp.sent('incident_io', '{"title": "*errors.withMessage: failed", "deduplication_key": "unique-key", "status": "resolved", "metadata": {"service": "my-service"}}');
+\set path :abs_srcdir '/test/data/intake/incident_io/icinga_problem.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('incident_io', :'body');
+SELECT * FROM pg_temp.sent('incident_io', jsonb_set(:'body', '{status}', '"resolved"')::text);
 -- Datadog: the default payload, and ours.
 SELECT * FROM pg_temp.sent('datadog', '{"body": "%%%\n@webhook-tracer too slow\n%%%", "last_updated": "1706745600000", "event_type": "query_alert_monitor", "title": "[Triggered on {service:etl,env:prod}] Job takes too long", "date": "1706745600000", "org": {"id": "1", "name": "acme"}, "id": "7345"}');
 SELECT * FROM pg_temp.sent('datadog', '{"body": "", "event_type": "query_alert_monitor", "title": "[Recovered on {service:etl,env:prod}] Job takes too long", "date": "1706749200000", "org": {"id": "1", "name": "acme"}, "id": "7346"}');
 SELECT * FROM pg_temp.sent('datadog', '{"id": "1", "key": "abc", "transition": "Warn", "title": "[Warn on {host:a}] Disk", "scope": "host:a", "tags": "env:prod,dataset:orders", "priority": "", "date": "1706745600000", "link": "https://dd", "body": "x", "hostname": "a"}');
 SELECT * FROM pg_temp.sent('datadog', '{"body": "", "event_type": "query_alert_monitor", "title": "[P1] [Triggered] Disk of the loader", "date": "1706745600000", "id": "8"}');
 SELECT * FROM pg_temp.sent('datadog', '{"body": "", "event_type": "query_alert_monitor", "title": "[P1] [Recovered] Disk of the loader", "date": "1706745700000", "id": "9"}');
+SELECT * FROM pg_temp.sent('datadog', '{"id": "2", "key": "abc", "transition": "Warn Recovered", "title": "[Warn Recovered on {host:a}] Disk", "scope": "host:a", "date": "1706745800000", "hostname": "a"}');
 -- CloudWatch, through SNS.
 \set path :abs_srcdir '/test/data/intake/cloudwatch/single_metric.json'
 \set body `cat :'path'`
@@ -126,17 +141,34 @@ SELECT upstream, downstream, kind, source FROM tracer.lineage_edges ORDER BY 1, 
 -- Great Expectations, before and after version 1.
 SELECT * FROM pg_temp.sent('great_expectations', '{"success": false, "meta": {"expectation_suite_name": "orders.warning", "run_id": {"run_name": "r", "run_time": "2024-01-15T03:45:00+00:00"}, "active_batch_definition": {"datasource_name": "pg", "data_asset_name": "orders"}}, "results": [{"success": false, "expectation_config": {"expectation_type": "expect_column_values_to_not_be_null", "kwargs": {"column": "id"}}, "result": {"element_count": 100, "unexpected_count": 5}, "exception_info": {"raised_exception": false}}, {"success": true, "expectation_config": {"expectation_type": "expect_column_to_exist", "kwargs": {"column": "id"}}}], "statistics": {}}');
 SELECT * FROM pg_temp.sent('great_expectations', '{"success": true, "validation_results": [{"success": true, "suite_name": "orders.warning", "meta": {"active_batch_definition": {"data_asset_name": "orders"}, "validation_time": "2024-01-15T05:45:00+00:00"}, "results": [{"success": true, "expectation_config": {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "id"}}}]}]}');
+\set path :abs_srcdir '/test/data/intake/great_expectations/validation_operator_result.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('great_expectations', :'body');
 -- Soda
 SELECT * FROM pg_temp.sent('soda', '{"definitionName": "scan", "defaultDataSource": "pg", "dataTimestamp": "2024-01-15T10:00:00+00:00", "scanEndTimestamp": "2024-01-15T10:01:00+00:00", "hasFailures": true, "checks": [{"identity": "id1", "name": "row_count > 0", "type": "generic", "dataSource": "pg", "table": "inventory", "column": null, "outcome": "fail", "outcomeReasons": [], "diagnostics": {"value": 0}}, {"identity": "id2", "name": "fresh", "table": "inventory", "outcome": "warn"}, {"identity": "id3", "name": "ok", "table": "inventory", "outcome": "pass"}, {"identity": "id4", "name": "broken", "table": "inventory", "outcome": null}]}');
 SELECT * FROM pg_temp.sent('soda', '{"dataTimestamp": "2024-01-15T12:00:00+00:00", "checks": [{"identity": "id1", "name": "row_count > 0", "table": "inventory", "outcome": "pass"}]}');
-SELECT * FROM pg_temp.sent('soda', '{"event": "incidentCreated", "incident": {"id": "i1", "number": 1, "title": "Rows missing", "severity": "major", "status": "reported", "createdAt": "2024-01-15T10:05:00Z", "checkResults": [{"datasets": [{"name": "inventory"}]}]}}');
+SELECT * FROM pg_temp.sent('soda', '{"event": "incidentCreated", "incident": {"id": "i1", "number": 1, "title": "Rows missing", "severity": "major", "status": "reported", "createdTimestamp": "2024-01-15T10:05:00Z", "checkResults": [{"datasets": [{"name": "inventory"}]}]}}');
+SELECT * FROM pg_temp.sent('soda', '{"event": "incidentUpdated", "incident": {"id": "i1", "number": 1, "title": "Rows missing", "severity": "major", "status": "resolved", "created": "2024-01-15T10:05:00Z", "lastUpdated": "2024-01-15T11:05:00Z", "checkResults": [{"datasets": [{"name": "inventory"}]}]}}');
+-- Soda Cloud: a check is known by its link, as ids may be those of results.
+SELECT * FROM pg_temp.sent('soda', '{"event": "checkEvaluation", "checkResults": [{"id": "r1", "sodaCloudUrl": "https://cloud.soda.io/checks/c-77?x=1", "definition": "checks for inventory:\n  row_count > 0", "datasets": [{"name": "inventory", "datasource": {"name": "pg"}}], "outcome": "fail", "dataTimestamp": "2024-01-15T13:00:00Z", "diagnostics": {"value": 0}}]}');
+SELECT * FROM pg_temp.sent('soda', '{"event": "checkEvaluation", "checkResults": [{"id": "r2", "sodaCloudUrl": "https://cloud.soda.io/checks/c-77", "definition": "checks for inventory:\n  row_count > 0", "datasets": [{"name": "inventory"}], "outcome": "pass", "dataTimestamp": "2024-01-15T14:00:00Z"}]}');
+SELECT * FROM pg_temp.sent('soda', '{"event": "validate", "sentAt": "2024-01-15T14:00:00Z"}');
 -- Monte Carlo
 SELECT * FROM pg_temp.sent('monte_carlo', '{"type": "anomalies", "version": 1, "payload": {"incident_id": "inc-1", "group_id": "g", "event_list": [{"event_type": "fresh_anom", "full_table_id": "analytics:prod.compensation", "event_generated_time": "2024-01-15T10:30:00Z"}], "url": "https://getmontecarlo.com/incidents/inc-1", "severity": "SEV-2"}}');
 SELECT * FROM pg_temp.sent('monte_carlo', '{"type": "anomalies", "payload": {"incident_id": "inc-1", "status": "FIXED", "updated_time": "2024-01-15T12:30:00Z"}}');
+SELECT * FROM pg_temp.sent('monte_carlo', '{"account": {"id": "a"}, "action": "incident", "type": "open_anomaly_incident", "version": "v0.1", "payload": {"incident_id": "inc-2", "group_id": "wh:raw", "event_list": [{"event_details": "3 rows where 90 were expected", "table_name": "payments"}, {"event_details": "No new rows", "table_name": "refunds"}]}}');
+SELECT * FROM pg_temp.sent('monte_carlo', '{"action": "incident", "type": "open_custom_rule_anomaly_incident", "payload": {"incident_id": "inc-3", "rule": {"description": "Every payment has a customer"}, "event_list": [{"data": {"hits": [{"value": "50.0"}]}}]}}');
+-- Updates name no table: those that close the alert end it everywhere, others say nothing.
+SELECT * FROM pg_temp.sent('monte_carlo', '{"action": "incident", "payload": {"incident_id": "inc-2", "alert_feedback": "investigating"}}');
+SELECT * FROM pg_temp.sent('monte_carlo', '{"action": "incident", "payload": {"incident_id": "inc-2", "owner": "ann@example.com"}}');
+SELECT * FROM pg_temp.sent('monte_carlo', '{"action": "incident", "alert_feedback": "no_action_needed", "payload": {"incident_id": "inc-2"}}');
 -- Sentry
 SELECT * FROM pg_temp.sent('sentry', '{"action": "created", "installation": {"uuid": "u"}, "data": {"issue": {"id": "1170820242", "shortId": "FRONT-END-1", "title": "ReferenceError: blooopy is not defined", "culprit": "?(<anonymous>)", "level": "error", "status": "unresolved", "project": {"id": "1", "name": "Front End", "slug": "front-end"}, "firstSeen": "2019-08-19T20:58:37.391000Z", "lastSeen": "2019-08-19T20:58:37.391000Z"}}, "actor": {"type": "application"}}', '{"sentry-hook-resource": "issue"}');
 SELECT * FROM pg_temp.sent('sentry', '{"action": "resolved", "data": {"issue": {"id": "1170820242", "title": "ReferenceError: blooopy is not defined", "level": "error", "project": {"slug": "front-end"}, "lastSeen": "2019-08-19T21:58:37Z"}}}', '{"sentry-hook-resource": "issue"}');
 SELECT * FROM pg_temp.sent('sentry', '{"action": "triggered", "data": {"event": {"event_id": "e4874d664c3540c1a32eab185f12c5ab", "issue_id": "1117540176", "title": "ReferenceError: heck is not defined", "level": "fatal", "project": 1, "datetime": "2019-08-19T21:06:17.403000Z", "tags": [["browser", "Chrome 75"], ["service", "checkout"]], "web_url": "https://sentry.io/e"}, "triggered_rule": "Very Important"}}');
+-- An event names its project by number, and by name in its link. An issue reopened is heard, though nothing was seen since.
+SELECT * FROM pg_temp.sent('sentry', '{"action": "triggered", "data": {"event": {"event_id": "e5", "issue_id": "1170820242", "title": "ReferenceError: blooopy is not defined", "level": "error", "project": 1, "datetime": "2019-08-19T21:06:17.677000Z", "url": "https://sentry.io/api/0/projects/test-org/front-end/events/e5/"}}}', '{"sentry-hook-resource": "event_alert"}');
+SELECT * FROM pg_temp.sent('sentry', '{"action": "unresolved", "data": {"issue": {"id": "1170820242", "title": "ReferenceError: blooopy is not defined", "level": "error", "project": {"slug": "front-end"}, "firstSeen": "2019-08-19T20:58:37.391000Z", "lastSeen": "2019-08-19T20:58:37.391000Z"}}}', '{"sentry-hook-resource": "issue"}');
 SELECT * FROM pg_temp.sent('sentry', '{"action": "critical", "data": {"metric_alert": {"id": "7", "alert_rule": {"id": "70", "name": "Too many errors"}, "date_started": "2019-12-07T18:40:00Z", "projects": ["backend"]}, "description_title": "Critical: Too many errors", "description_text": "1000 events in the last 10 minutes", "web_url": "https://sentry.io/m"}}');
 SELECT * FROM pg_temp.sent('sentry', '{"action": "resolved", "data": {"metric_alert": {"id": "7", "alert_rule": {"id": "70", "name": "Too many errors"}, "date_closed": "2019-12-07T19:40:00Z", "projects": ["backend"]}}}');
 -- GitHub
@@ -172,6 +204,13 @@ SELECT * FROM pg_temp.sent('gitlab', '{"object_kind": "pipeline", "object_attrib
 SELECT * FROM pg_temp.sent('gitlab', '{"object_kind": "pipeline", "object_attributes": {"id": 32, "ref": "main", "status": "success", "finished_at": "2024-08-12 16:26:29 UTC"}, "project": {"path_with_namespace": "acme/dbt", "default_branch": "main"}}');
 SELECT * FROM pg_temp.sent('gitlab', '{"object_kind": "push", "ref": "refs/heads/main", "project": {"path_with_namespace": "acme/dbt", "default_branch": "main"}, "commits": [{"id": "b6568db1", "message": "Update Catalan\n\nSee", "title": "Update Catalan", "timestamp": "2024-12-12T14:27:31+02:00", "url": "http://c", "author": {"name": "Jordi"}}]}');
 SELECT * FROM pg_temp.sent('gitlab', '{"object_kind": "merge_request", "user": {"name": "Ann"}, "project": {"path_with_namespace": "acme/dbt", "default_branch": "main"}, "object_attributes": {"id": 99, "iid": 1, "title": "Split revenue", "action": "merge", "target_branch": "main", "updated_at": "2024-08-12 15:23:28 UTC", "url": "http://mr"}}');
+\set path :abs_srcdir '/test/data/intake/gitlab/push.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('gitlab', :'body', '{"x-gitlab-event": "Push Hook"}');
+\set path :abs_srcdir '/test/data/intake/gitlab/pipeline.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('gitlab', jsonb_set(jsonb_set(:'body', '{object_attributes,status}', '"failed"'), '{object_attributes,finished_at}', '"2016-08-12 15:20:00 UTC"')::text);
+SELECT * FROM pg_temp.sent('gitlab', :'body', '{"x-gitlab-event": "Pipeline Hook"}');
 -- CircleCI: a webhook, and what a shell step posts, with its trailing comma.
 SELECT * FROM pg_temp.sent('circleci', '{"type": "workflow-completed", "id": "3888", "happened_at": "2021-09-01T22:49:34.317Z", "webhook": {"id": "cf8c", "name": "Sample"}, "project": {"id": "84996744", "name": "webhook-service", "slug": "github/circleci/webhook-service"}, "workflow": {"id": "fda08377", "name": "build-test-deploy", "status": "failed", "url": "https://app.circleci.com/w", "stopped_at": "2021-09-01T22:49:34.170Z"}, "pipeline": {"id": "1285fe1d", "number": 130, "vcs": {"branch": "main", "revision": "1dc6aa6", "commit": {"subject": "Describe webhooks"}}}}');
 \set path :abs_srcdir '/test/data/cascades/circleci_alert.txt'
@@ -182,6 +221,11 @@ SELECT * FROM pg_temp.sent('circleci', '{"title": "warehouse dbt_hourly failure"
 SELECT * FROM pg_temp.sent('cloudevents', '{"specversion": "1.0", "type": "com.example.table.failed", "source": "/loader", "id": "A1", "time": "2024-04-05T17:31:00Z", "subject": "orders", "datacontenttype": "application/json", "data": {"message": "no file", "severity": "critical"}}');
 SELECT * FROM pg_temp.sent('cloudevents', '{"message": "no file"}', '{"ce-type": "com.example.table.resolved", "ce-source": "/loader", "ce-id": "A2", "ce-time": "2024-04-05T18:31:00Z", "ce-subject": "orders"}');
 SELECT * FROM pg_temp.sent('cloudevents', '[{"specversion": "1.0", "type": "com.example.someevent", "source": "/x", "id": "1", "data": {}}]');
+-- Neither says more than that something happened; the data of one is no base64.
+\set path :abs_srcdir '/test/data/intake/cloudevents/json_format_batch.json'
+\set body `cat :'path'`
+SELECT * FROM pg_temp.sent('cloudevents', :'body');
+SELECT * FROM pg_temp.sent('cloudevents', replace(:'body', 'com.example.some', 'com.example.failed.some'));
 \set path :abs_srcdir '/test/data/intake/cloudevents/cdevents_incident_detected.json'
 \set body `cat :'path'`
 SELECT * FROM pg_temp.sent('cloudevents', :'body');
@@ -198,6 +242,16 @@ INSERT INTO tracer.source (name, fields, asset_labels) VALUES ('probe',
   '{"items": "$.checks[*]", "title": "$.what", "asset": "$.target.name", "severity": {"path": "$.lvl", "map": {"3": "critical", "2": "warning"}, "default": "error"},
     "status": {"path": "$.up", "map": {"true": "resolved", "false": "firing"}}, "at": "$.t", "key": ["asset", "$.code"]}', '{}');
 SELECT * FROM pg_temp.sent('probe', '{"checks": [{"what": "Down 1", "target": {"name": "api"}, "lvl": 3, "up": false, "code": "E7", "t": 1705305600123}, {"what": "Down 2", "target": {"name": "api"}, "lvl": 9, "up": true, "code": "E8", "t": "2024-01-15 08:00"}]}');
+-- A mistake in a source is told at once.
+INSERT INTO tracer.source (name, format) VALUES ('wrong', 'alertmanger');
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '["$.title"]');
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '{"titel": "$.what"}');
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '{"title": ["$.what", "$.what["]}');
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '{"severity": {"map": {"a": "b"}, "path": 5}}');
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '{"key": "asset"}');
+UPDATE tracer.source SET fields = fields || '{"key": ["asset", "$.code["]}' WHERE name = 'probe';
+INSERT INTO tracer.source (name, fields) VALUES ('wrong', '{"severity": {"default": "info"}}');
+DELETE FROM tracer.source WHERE name = 'wrong';
 INSERT INTO tracer.source (name, format) VALUES ('alertmanager-eu', 'alertmanager');
 SELECT * FROM pg_temp.sent('alertmanager-eu', '{"alerts": [{"status": "firing", "labels": {"alertname": "A"}, "startsAt": "2024-01-15T03:00:00Z", "fingerprint": "f1"}]}');
 -- Which label names the asset is the source's to say.
@@ -217,6 +271,9 @@ SELECT * FROM pg_temp.sent('own', '{"headline": "Mine"}', '{"date": "yesteryear"
 UPDATE tracer.source SET owner = 'postgres' WHERE name = 'own';
 SELECT * FROM pg_temp.sent('own', '{"headline": "Mine again"}');
 INSERT INTO tracer.source (name, format, function) VALUES ('two', 'dbt', 'x.y');
+
+-- Reading one body is neither compiled nor shared out to workers, whatever the planner thinks of it.
+SELECT count(*) FROM pg_proc WHERE pronamespace = 'tracer'::regnamespace AND proname = 'ingest' AND proconfig @> '{jit=off,max_parallel_workers_per_gather=0}';
 
 -- Delivered twice: one alert. A trigger without time counts again once the tool
 -- said something else in between.

@@ -26,8 +26,14 @@ def _instance(ti):
     return {name: value for name, value in found.items() if value is not None}
 
 
+def _names(things):
+    """Datasets (Airflow 2) and assets (Airflow 3) by their URI, others by their name."""
+    names = (getattr(thing, "uri", None) or getattr(thing, "name", None) for thing in things or ())
+    return [name for name in names if isinstance(name, str)] or None
+
+
 def event(context, state):
-    ti = context["task_instance"]
+    ti = context.get("task_instance") or context["ti"]
     dag = context.get("dag")
     task = context.get("task")
     body = {
@@ -40,6 +46,8 @@ def event(context, state):
         "logical_date": context.get("logical_date") or context.get("execution_date"),
         "owner": getattr(task, "owner", None),
         "tags": sorted(getattr(dag, "tags", None) or ()),
+        "inlets": _names(getattr(task, "inlets", None)),
+        "outlets": _names(getattr(task, "outlets", None)),
         "exception": repr(context["exception"]) if context.get("exception") else None,
     }
     return {name: value for name, value in body.items() if value is not None}

@@ -120,12 +120,13 @@ has_token(Request *r, const char *token, size_t len)
 	return false;
 }
 
-/* The token that a header brings; true if there is one. */
+/* The token that a header brings, or incident.io's ?token=; true if there is one. */
 static bool
-token_in_header(Request *r, Buf *token)
+token_beside_path(Request *r, Buf *token)
 {
 	const char *authorization = header(r, MHD_HTTP_HEADER_AUTHORIZATION);
 	const char *gitlab = header(r, "X-Gitlab-Token");
+	const char *query = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "token");
 	char	   *password = NULL;
 	char	   *user;
 
@@ -141,6 +142,8 @@ token_in_header(Request *r, Buf *token)
 	}
 	else if (gitlab)
 		buf_puts(token, gitlab);
+	else if (query && r->route.kind == ROUTE_INCIDENT_IO)
+		buf_puts(token, query);
 	return token->data != NULL;
 }
 
@@ -152,7 +155,7 @@ identify(Request *r)
 	bool		known = false;
 	const Scheme *scheme = signature_scheme(r->route.source);
 
-	if (token_in_header(r, &token))
+	if (token_beside_path(r, &token))
 		known = has_token(r, token.data, token.len);
 	else if (r->route.token)
 		known = has_token(r, r->route.token, r->route.token_len);

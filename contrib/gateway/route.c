@@ -81,7 +81,7 @@ route_find(const char *path)
 	}
 	if (r.kind == ROUTE_INCIDENT_IO)
 	{
-		/* Their own path names the alert source there, and the token is a header. */
+		/* Their own path names the alert source there, and the token is a header or in the query. */
 		if (r.token == NULL)
 		{
 			r.token = r.source;

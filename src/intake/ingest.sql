@@ -6,6 +6,9 @@
  * through checks that leave no room for errors of data. Errors that say "not
  * now" (deadlock, out of memory, shutdown) are let through: the sender tries
  * again, and what it sends is recognised.
+ *
+ * A body is small, though the planner cannot know: nothing here is compiled, nor
+ * shared out to parallel workers, which would cost more than all of the reading.
  */
 CREATE FUNCTION tracer.source_formats()
 RETURNS TABLE (format text, asset_labels text[], max_bytes bigint, repeats boolean, successes boolean, description text)
@@ -57,7 +60,7 @@ SELECT tracer.an_alert(
          title       => coalesce('Unreadable: ' || s.title, format('Unreadable body from %s', unreadable.source)),
          severity    => 'error',
          dedup_key   => 'unreadable:' || coalesce(s.title, regexp_replace(split_part(unreadable.reason, ': ', 1), '\d+', '', 'g')),
-         description => unreadable.reason || E'\n\n' || left(unreadable.body, 1000),
+         description => format(E'%s (kept as quarantine_id %s)\n\n%s', unreadable.reason, unreadable.quarantined, left(unreadable.body, 1000)),
          labels      => jsonb_build_object('quarantine_id', unreadable.quarantined))
   FROM (SELECT (regexp_match(left(unreadable.body, 100000), '"(?:title|summary|alertname|alert_name|subject|message|name)"\s*:\s*"([^"\\]{3,200})'))[1] AS title) AS s
 $$;
@@ -131,7 +134,6 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET enable_nestloop = off
-SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -212,7 +214,6 @@ CREATE FUNCTION tracer.take_assets(source text, items tracer.intake_row[]) RETUR
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -262,7 +263,6 @@ CREATE FUNCTION tracer.take_edges(source text, items tracer.intake_row[]) RETURN
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -307,7 +307,6 @@ CREATE FUNCTION tracer.take_gone(items tracer.intake_row[]) RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
-SET jit = off
 AS $$
 WITH scope AS (
     SELECT i.origin, coalesce(i.at, clock_timestamp()) AS at FROM unnest(items) AS i WHERE i.what = 'import'
@@ -557,6 +556,7 @@ CREATE FUNCTION tracer.ingest(source text, body text, headers jsonb DEFAULT '{}'
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET jit = off SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
     taken record;
@@ -572,6 +572,7 @@ CREATE FUNCTION tracer.ingest(source text, body bytea, headers jsonb DEFAULT '{}
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET jit = off SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
     content text;

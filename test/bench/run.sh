@@ -3,7 +3,7 @@
 #
 #   WORK=name   one row, or several in quotes: closure_count closure_rows
 #               traversal one_edge cold_small memory session bursts alert_copy
-#               alert_insert correlate rank ingest manifest gateway
+#               alert_insert correlate rank ingest manifest capture gateway
 #               worker_latency worker_cost worker_storm delivery_latency
 #               delivery_rate
 #   PAIRS=n     pairs of runs for a ratio (default: by how long the work takes)
@@ -20,7 +20,7 @@
 
 ONLY=$WORK
 unset WORK
-ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate rank ingest manifest gateway worker_latency worker_cost worker_storm delivery_latency delivery_rate "
+ROWS_KNOWN=" closure_count closure_rows traversal one_edge cold_small memory session bursts alert_copy alert_insert correlate rank ingest manifest capture gateway worker_latency worker_cost worker_storm delivery_latency delivery_rate "
 for _w in $ONLY; do
     case $ROWS_KNOWN in
         *" $_w "*) ;;
@@ -193,6 +193,14 @@ if wanted alert_copy alert_insert; then
         slower "COPY of 1M alerts" 1.35
     wanted alert_insert && pairs bench alert_insert 5 &&
         slower "INSERT of 1M alerts" 1.35
+fi
+
+# -------------------------------------------------------------------- capture
+if wanted capture; then
+    database bench
+    step "500 times INSERT ... SELECT of 100 rows, captured and not"
+    q bench -f "$BENCH/capture.setup.sql" || die "cannot make the accounts"
+    pairs bench capture 101 && slower "capture of INSERT ... SELECT" 1.02
 fi
 
 # ------------------------------------------------------------------ correlate

@@ -148,6 +148,8 @@ is($node->safe_psql($db, "SELECT (SELECT count(*) FROM tracer.alert a WHERE a::t
 ($status, $content) = http($g, 'POST', "/v2/alert_events/http/$token{incident_io}", body => '{"title": "i", "deduplication_key": "d1"}');
 is("$status " . decode_json($content)->{deduplication_key}, '202 d1', 'incident.io senders, the token in the path');
 is(comes_of('/v2/alert_events/http/01ABC', token => $token{incident_io}), '202 incident_io', 'or in a header, as theirs');
+is(comes_of("/v2/alert_events/http/01ABC?token=$token{incident_io}"), '202 incident_io', 'or in the query');
+is(comes_of("/ingest/incident_io?token=$token{incident_io}"), '401 nothing', 'which other paths do not look at');
 
 # Opsgenie clients: their scheme, and what the path says of the alert.
 sub opsgenie

@@ -25,7 +25,7 @@ sub alerts { return $node->safe_psql($db, "SELECT concat_ws(' ', asset, status, 
 
 SKIP:
 {
-	skip 'there is no Python', 4 if system('python3 -c 1 2>/dev/null') != 0;
+	skip 'there is no Python', 5 if system('python3 -c 1 2>/dev/null') != 0;
 	append_to_file("$dir/task.py", <<'END');
 import sys
 from types import SimpleNamespace as Thing
@@ -33,7 +33,7 @@ from datetime import datetime
 import tracer_callback
 tracer_callback.time.sleep = lambda seconds: None
 ti = Thing(dag_id="daily", task_id="load", run_id="scheduled__1", map_index=-1, state="failed", try_number=2, operator="BashOperator")
-context = {"task_instance": ti, "dag": Thing(tags={"b", "a"}), "task": Thing(owner="data"), "run_id": "scheduled__1",
+context = {"task_instance": ti, "dag": Thing(tags={"b", "a"}), "task": Thing(owner="data", inlets=[Thing(uri="s3://lake/raw"), object()], outlets=[Thing(name="orders")]), "run_id": "scheduled__1",
            "logical_date": datetime(2026, 1, 1), "exception": ValueError('a "quoted"\nmessage'), "conf": object()}
 getattr(tracer_callback, sys.argv[1])(context)
 getattr(tracer_callback, sys.argv[1])({})
@@ -44,6 +44,7 @@ END
 	is(system('python3', "$dir/task.py", 'on_failure'), 0, 'a failure');
 	is(system('python3', "$dir/task.py", 'on_success'), 0, 'and a success');
 	is(alerts('airflow'), "daily.load firing error daily/scheduled__1\ndaily.load resolved info daily/scheduled__1", 'are told');
+	is($node->safe_psql($db, q(SELECT string_agg(upstream || ' > ' || downstream, ', ' ORDER BY upstream) FROM tracer.lineage_edges)), 'daily.load > orders, s3://lake/raw > daily.load', 'and what the task reads and writes');
 	$ENV{TRACER_TOKEN} = 'wrong';
 	is(system('python3', "$dir/task.py", 'on_failure'), 0, 'a task does not fail because nobody listens');
 }
@@ -77,7 +78,7 @@ END
 	$ENV{AIRFLOW_CTX_DAG_RUN_ID} = 'scheduled__1';
 	is(system("cd '$dir' && sh '$top/contrib/dbt/tracer-dbt' build") >> 8, 3, "dbt's status is kept");
 	like(alerts('dbt'), qr{orders firing error daily/scheduled__1}, "a failed model is told, in Airflow's run");
-	is($node->safe_psql($db, q(SELECT count(*) FROM tracer.lineage_edges WHERE kind = 'data' AND downstream LIKE '%orders')), '1', 'and its lineage');
+	is($node->safe_psql($db, q(SELECT count(*) FROM tracer.lineage_edges WHERE source LIKE 'dbt%' AND kind = 'data' AND downstream LIKE '%orders')), '1', 'and its lineage');
 
 	local @ENV{qw(CIRCLE_PROJECT_REPONAME CIRCLE_BRANCH CIRCLE_JOB CIRCLE_WORKFLOW_ID TRACER_TOKEN)} = ('ware"house\\', 'main', 'dbt_hourly', 'w1', $token{circleci});
 	is(system('sh', "$top/contrib/dbt/tracer-ci", 'firing') + system('sh', "$top/contrib/dbt/tracer-ci", 'success'), 0, 'a CI job that fails, and succeeds');

@@ -24,7 +24,9 @@ BEGIN
                  url         => coalesce(nullif(a ->> 'generatorURL', ''), body ->> 'externalURL'),
                  payload     => a)
           FROM tracer.elements(body -> 'alerts') AS a
-         WHERE jsonb_typeof(a -> 'labels') = 'object');
+         WHERE jsonb_typeof(a -> 'labels') = 'object'
+        UNION ALL
+        SELECT tracer.nothing('No alerts') WHERE body -> 'alerts' = '[]');
 END
 $$;
 COMMENT ON FUNCTION tracer.read_alertmanager(jsonb, jsonb) IS 'Reader of the format alertmanager: the webhook of Prometheus Alertmanager.';
@@ -48,7 +50,9 @@ BEGIN
          CROSS JOIN LATERAL (
                SELECT e.ends, e.ends <= now() AND a -> 'status' ->> 'state' IS NULL AS over
                  FROM tracer.time_of(a ->> 'endsAt') AS e (ends)) AS t
-         WHERE jsonb_typeof(a -> 'labels') = 'object');
+         WHERE jsonb_typeof(a -> 'labels') = 'object'
+        UNION ALL
+        SELECT tracer.nothing('No alerts') WHERE body = '[]');
 END
 $$;
 COMMENT ON FUNCTION tracer.read_prometheus(jsonb, jsonb) IS 'Reader of the format prometheus: the array of alerts that Prometheus posts to /api/v2/alerts, or that is read from there.';

@@ -6,6 +6,17 @@
  * the event's type, subject and time say. A type that neither sounds like a
  * failure nor has data with a severity or status is of no interest.
  */
+CREATE FUNCTION tracer.as_json_of_base64(words text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE STRICT
+AS $$
+BEGIN
+    RETURN convert_from(decode(words, 'base64'), 'UTF8')::jsonb;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION tracer.as_json_of_base64(text) IS 'What a text in base64 holds as jsonb; NULL where it is none.';
+
 CREATE FUNCTION tracer.read_cloudevent(event jsonb) RETURNS tracer.intake_row[]
 LANGUAGE plpgsql STABLE
 AS $$
@@ -77,7 +88,7 @@ BEGIN
     END IF;
     FOR event IN SELECT e FROM tracer.elements(body) AS e WHERE e ? 'type' AND (e ? 'specversion' OR e ? 'source') LOOP
         items := items || tracer.read_cloudevent(event || CASE WHEN event ? 'data_base64'
-            THEN jsonb_build_object('data', tracer.as_json(convert_from(decode(event ->> 'data_base64', 'base64'), 'UTF8'))) ELSE '{}' END);
+            THEN jsonb_build_object('data', tracer.as_json_of_base64(event ->> 'data_base64')) ELSE '{}' END);
     END LOOP;
     RETURN items;
 END

@@ -18,7 +18,7 @@ BEGIN
                  asset       => nullif(body ->> 'hostname', ''),
                  severity    => coalesce(nullif(body ->> 'priority', ''), substring(body ->> 'title' FROM '^\s*\[(P[1-5])\]'), CASE WHEN transition LIKE '%warn%' OR transition LIKE '%no data%' THEN 'warning'
                                                                                WHEN body ->> 'alert_type' IN ('info', 'warning') THEN body ->> 'alert_type' END),
-                 status      => CASE WHEN transition ~ '^(recover|ok|success)' THEN 'resolved' END,
+                 status      => CASE WHEN transition ~ 'recover|^(ok|success)' THEN 'resolved' END,
                  dedup_key   => coalesce(nullif(body ->> 'key', ''), nullif(body ->> 'aggreg_key', ''), concat_ws('|', name, scope)),
                  at          => tracer.time_of(coalesce(body ->> 'date', body ->> 'last_updated')),
                  description => btrim(coalesce(body ->> 'body', body ->> 'text_only_msg'), E'%\n '),

@@ -24,7 +24,7 @@ BEGIN
         severity    => CASE status WHEN 'cancelled' THEN 'warning' ELSE 'error' END,
         dedup_key   => 'job:' || (data ->> 'jobId'),
         at          => at,
-        description => concat_ws(E'\n', data ->> 'runStatusMessage', data ->> 'runReason'),
+        description => concat_ws(E'\n', nullif(data ->> 'runStatusMessage', 'None'), data ->> 'runReason'),
         labels      => jsonb_strip_nulls(jsonb_build_object('environment', data -> 'environmentName', 'project', data -> 'projectName')),
         payload     => body,
         run_id      => run)];

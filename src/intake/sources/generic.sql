@@ -110,3 +110,45 @@ SELECT CASE WHEN jsonb_typeof(fields -> 'key') = 'array' THEN
             ELSE tracer.field_value(item, fields -> 'dedup_key') #>> '{}' END
 $$;
 COMMENT ON FUNCTION tracer.generic_key(jsonb, jsonb) IS 'The deduplication key that tracer.read_generic() makes of an item.';
+
+-- A mistake in a source is told to whoever makes it, not found in quarantine later.
+CREATE FUNCTION tracer.check_source() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    field record;
+    path  jsonb;
+BEGIN
+    IF NEW.format IS NOT NULL AND NOT EXISTS (SELECT FROM tracer.source_formats() AS f WHERE f.format = NEW.format) THEN
+        RAISE EXCEPTION 'unknown format "%"', NEW.format
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM tracer.source_formats() lists them.';
+    ELSIF jsonb_typeof(NEW.fields) <> 'object' THEN
+        RAISE EXCEPTION 'fields must be a JSON object, not %', NEW.fields
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Such as {"title": "$.what", "key": ["asset", "$.code"]}.';
+    END IF;
+    FOR field IN SELECT m.key AS name, m.value, CASE jsonb_typeof(m.value) WHEN 'object' THEN m.value -> 'path' ELSE m.value END AS paths FROM tracer.members(NEW.fields) AS m LOOP
+        IF field.name <> 'key' AND NOT tracer.generic_fields() ? field.name THEN
+            RAISE EXCEPTION 'unknown field "%"', field.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'There are key and those of tracer.generic_fields().';
+        ELSIF jsonb_typeof(field.paths) NOT IN ('string', 'array') OR field.name IN ('items', 'key') AND jsonb_typeof(field.value) = 'object'
+              OR field.name = 'key' AND jsonb_typeof(field.value) <> 'array' THEN
+            RAISE EXCEPTION 'field "%" cannot be %', field.name, field.value
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'A field is a JSON path, an array of them, or an object with path, map and default; key is an array of fields and paths.';
+        END IF;
+        FOR path IN SELECT p FROM jsonb_array_elements(CASE jsonb_typeof(field.paths) WHEN 'array' THEN field.paths WHEN 'string' THEN jsonb_build_array(field.paths) ELSE '[]' END) AS p LOOP
+            BEGIN
+                CONTINUE WHEN field.name = 'key' AND tracer.generic_fields() ? (path #>> '{}');
+                PERFORM (path #>> '{}')::jsonpath;
+            EXCEPTION WHEN syntax_error OR data_exception THEN
+                RAISE EXCEPTION 'field "%" has no JSON path in %: %', field.name, path, sqlerrm
+                    USING ERRCODE = 'invalid_parameter_value', HINT = 'A path looks like $.target.name or $.checks[*].';
+            END;
+        END LOOP;
+    END LOOP;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION tracer.check_source() IS 'Trigger function, before INSERT or UPDATE of tracer.source: its format exists, its fields are fields, their paths are JSON paths. Error: invalid_parameter_value.';
+CREATE TRIGGER check_source BEFORE INSERT OR UPDATE OF format, fields ON tracer.source
+    FOR EACH ROW EXECUTE FUNCTION tracer.check_source();

@@ -9,10 +9,12 @@ AS $$
 BEGIN
     IF body ? 'alerts' THEN
         -- A rule without data is called so, and names itself in a label.
-        RETURN ARRAY(SELECT tracer.an_alert((i).title || CASE WHEN (i).title IN ('DatasourceNoData', 'DatasourceError')
-                                                              THEN coalesce(': ' || ((i).labels ->> 'rulename'), '') ELSE '' END,
-                                            (i).asset, (i).severity, (i).status, (i).dedup_key, (i).at, (i).description, (i).labels,
-                                            coalesce(nullif((i).payload ->> 'panelURL', ''), nullif((i).payload ->> 'dashboardURL', ''), (i).url), (i).payload)
+        RETURN ARRAY(SELECT CASE WHEN (i).what = 'alert' THEN
+                                tracer.an_alert((i).title || CASE WHEN (i).title IN ('DatasourceNoData', 'DatasourceError')
+                                                                  THEN coalesce(': ' || ((i).labels ->> 'rulename'), '') ELSE '' END,
+                                                (i).asset, (i).severity, (i).status, (i).dedup_key, (i).at, (i).description, (i).labels,
+                                                coalesce(nullif((i).payload ->> 'panelURL', ''), nullif((i).payload ->> 'dashboardURL', ''), (i).url), (i).payload)
+                            ELSE i END
                        FROM (SELECT ROW(u.*)::tracer.intake_row AS i FROM unnest(tracer.read_alertmanager(body, headers)) AS u) AS x);
     END IF;
     RETURN ARRAY(

@@ -18,7 +18,7 @@ BEGIN
                    tracer.a_success(concat_ws('|', suite, asset, x.type, x.args), x.type || ' passed', asset, at, run)
                ELSE
                    tracer.an_alert(
-                     title       => concat_ws(' ', x.type, 'of', coalesce(x.args, asset), CASE WHEN r -> 'exception_info' ->> 'raised_exception' = 'true' THEN 'could not be evaluated' ELSE 'failed' END),
+                     title       => concat_ws(' ', x.type, 'of ' || coalesce(x.args, asset), CASE WHEN r -> 'exception_info' ->> 'raised_exception' = 'true' THEN 'could not be evaluated' ELSE 'failed' END),
                      asset       => asset,
                      severity    => coalesce(x.config ->> 'severity', x.config -> 'meta' ->> 'severity'),
                      dedup_key   => concat_ws('|', suite, asset, x.type, x.args),

@@ -7,8 +7,9 @@
  */
 CREATE FUNCTION tracer.openlineage_name(thing jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN thing ->> 'namespace' IN ('', 'default') THEN thing ->> 'name' ELSE concat_ws('/', rtrim(thing ->> 'namespace', '/'), thing ->> 'name') END;
-COMMENT ON FUNCTION tracer.openlineage_name(jsonb) IS 'The asset that a job or dataset of OpenLineage is: namespace/name; in the namespace default, its name.';
+RETURN CASE WHEN thing ->> 'namespace' IN ('', 'default') THEN thing ->> 'name'
+            ELSE coalesce(rtrim(thing ->> 'namespace', '/') || '/' || (thing ->> 'name'), thing ->> 'name', rtrim(thing ->> 'namespace', '/')) END;
+COMMENT ON FUNCTION tracer.openlineage_name(jsonb) IS 'The asset that a job or dataset of OpenLineage is: namespace/name; in the namespace default, its name; NULL for neither.';
 
 CREATE FUNCTION tracer.read_openlineage_event(body jsonb) RETURNS tracer.intake_row[]
 LANGUAGE plpgsql STABLE

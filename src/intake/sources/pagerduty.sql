@@ -56,9 +56,9 @@ BEGIN
                 WHEN 'incident.resolved' THEN RETURN known || ARRAY[tracer.an_action('resolve', key, person, jsonb_build_object('note', event -> 'data' -> 'resolve_reason' ->> 'type'))];
                 WHEN 'incident.reopened' THEN RETURN known || ARRAY[tracer.an_action('reopen', key, person)];
                 WHEN 'incident.annotated' THEN RETURN known || ARRAY[tracer.an_action('note', key, person, jsonb_build_object('note', event -> 'data' ->> 'content'))];
-                WHEN 'incident.reassigned', 'incident.escalated', 'incident.delegated' THEN
+                WHEN 'incident.reassigned', 'incident.escalated', 'incident.delegated', 'incident.unacknowledged', 'incident.priority_updated' THEN
                     RETURN known || ARRAY[tracer.an_action('note', key, person, jsonb_build_object('note', format('In PagerDuty: %s',
-                        replace(event ->> 'event_type', 'incident.', ''))))];
+                        replace(replace(event ->> 'event_type', 'incident.', ''), '_', ' '))))];
                 WHEN 'incident.status_update_published' THEN
                     RETURN known || ARRAY[tracer.an_action('note', key, person, jsonb_build_object('note', event -> 'data' ->> 'message'))];
                 ELSE NULL;

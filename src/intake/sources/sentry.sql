@@ -31,7 +31,8 @@ BEGIN
             severity    => issue ->> 'level',
             status      => CASE WHEN action IN ('resolved', 'archived', 'ignored') THEN 'resolved' END,
             dedup_key   => 'issue:' || (issue ->> 'id'),
-            at          => tracer.time_of(CASE action WHEN 'created' THEN issue ->> 'firstSeen' ELSE coalesce(issue ->> 'lastSeen', issue ->> 'firstSeen') END),
+            -- When it was last seen is not when its state changed.
+            at          => CASE action WHEN 'created' THEN tracer.time_of(issue ->> 'firstSeen') END,
             description => issue ->> 'culprit',
             labels      => coalesce(tracer.sentry_tags(issue -> 'tags'), '{}') || jsonb_strip_nulls(jsonb_build_object('project', issue -> 'project' -> 'slug', 'short_id', issue -> 'shortId')),
             url         => coalesce(issue ->> 'web_url', issue ->> 'permalink'),
@@ -50,7 +51,7 @@ BEGIN
     ELSIF event ? 'event_id' OR event ? 'title' OR body ? 'triggering_rules' THEN
         RETURN ARRAY[tracer.an_alert(
             title       => coalesce(event ->> 'title', event ->> 'message', body ->> 'message'),
-            asset       => coalesce(body ->> 'project_slug', body ->> 'project', event ->> 'project_slug', event ->> 'project'),
+            asset       => coalesce(body ->> 'project_slug', body ->> 'project', event ->> 'project_slug', substring(event ->> 'url' FROM '/projects/[^/]+/([^/]+)/'), event ->> 'project'),
             severity    => coalesce(event ->> 'level', body ->> 'level'),
             dedup_key   => 'issue:' || coalesce(event ->> 'issue_id', body ->> 'id', event ->> 'event_id'),
             at          => coalesce(tracer.time_of(event ->> 'datetime'), tracer.time_of(event ->> 'timestamp'), tracer.time_of(event ->> 'received')),

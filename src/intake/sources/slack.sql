@@ -21,7 +21,7 @@ BEGIN
                       CASE WHEN a ->> 'type' = 'plain_text_input' THEN a ->> 'value' END AS note) AS x
          WHERE a ? 'action_id'
         UNION ALL
-        SELECT tracer.nothing('Interaction ' || (body ->> 'type')) WHERE body ? 'type' AND NOT body ? 'actions');
+        SELECT tracer.nothing('Interaction ' || (body ->> 'type')) WHERE body ? 'type' AND coalesce(body -> 'actions', '[]') = '[]');
 END
 $$;
 COMMENT ON FUNCTION tracer.read_slack(jsonb, jsonb) IS 'Reader of the format slack: block_actions of tracer''s own buttons; other interactions say nothing.';

@@ -20,15 +20,16 @@ BEGIN
                          description => coalesce((SELECT string_agg(r ->> 'message', E'\n') FROM tracer.elements(c -> 'outcomeReasons') AS r),
                                                  'value ' || (c -> 'diagnostics' ->> 'value'), c ->> 'definition'),
                          labels      => jsonb_strip_nulls(jsonb_build_object('column', c -> 'column', 'data_source', coalesce(c -> 'dataSource', c -> 'datasets' -> 0 -> 'datasource' -> 'name'), 'scan', body -> 'definitionName')),
-                         url         => coalesce(c ->> 'cloudUrl', c ->> 'cloud_url'),
+                         url         => coalesce(c ->> 'sodaCloudUrl', c ->> 'cloudUrl'),
                          payload     => c) END
               FROM tracer.elements(coalesce(body -> 'checks', body -> 'checkResults')) AS c
              CROSS JOIN LATERAL (
                    SELECT lower(coalesce(c ->> 'outcome', c ->> 'evaluationStatus', c ->> 'status')) AS outcome,
-                          coalesce(c ->> 'identity', c ->> 'checkId', c ->> 'id', c ->> 'name') AS key,
-                          coalesce(nullif(c ->> 'name', ''), c ->> 'definition', 'check') AS name,
+                          -- The id may be that of the result; the check's own stands in its link.
+                          coalesce(c ->> 'identity', c ->> 'checkId', substring(c ->> 'sodaCloudUrl' FROM '/checks/([^/?#]+)'), c ->> 'id', c ->> 'name') AS key,
+                          coalesce(nullif(c ->> 'name', ''), regexp_replace(c ->> 'definition', '^checks for [^\n]*:\s*', ''), 'check') AS name,
                           coalesce(c ->> 'table', c -> 'datasets' -> 0 ->> 'name', c -> 'dataset' ->> 'name', c ->> 'dataset') AS asset,
-                          coalesce(tracer.time_of(c ->> 'createdAt'), tracer.time_of(body ->> 'dataTimestamp'), tracer.time_of(body ->> 'scanEndTimestamp')) AS at) AS x
+                          coalesce(tracer.time_of(c ->> 'createdAt'), tracer.time_of(c ->> 'dataTimestamp'), tracer.time_of(body ->> 'dataTimestamp'), tracer.time_of(body ->> 'scanEndTimestamp')) AS at) AS x
             UNION ALL
             SELECT tracer.nothing('A scan without checks') WHERE '[]' IN (body -> 'checks', body -> 'checkResults'));
     ELSIF body ? 'incident' THEN
@@ -39,10 +40,10 @@ BEGIN
             status      => CASE WHEN lower(body -> 'incident' ->> 'status') IN ('resolved', 'closed') THEN 'resolved' END,
             dedup_key   => 'incident:' || (body -> 'incident' ->> 'id'),
             at          => tracer.time_of(CASE WHEN lower(body -> 'incident' ->> 'status') IN ('resolved', 'closed')
-                                               THEN coalesce(body -> 'incident' ->> 'resolvedAt', body -> 'incident' ->> 'lastUpdated')
-                                               ELSE body -> 'incident' ->> 'createdAt' END),
+                                               THEN coalesce(body -> 'incident' ->> 'resolutionTimestamp', body -> 'incident' ->> 'lastUpdatedTimestamp', body -> 'incident' ->> 'lastUpdated')
+                                               ELSE coalesce(body -> 'incident' ->> 'createdTimestamp', body -> 'incident' ->> 'created') END),
             description => body -> 'incident' ->> 'description',
-            url         => body -> 'incident' ->> 'cloudUrl',
+            url         => body -> 'incident' ->> 'sodaCloudUrl',
             payload     => body)];
     ELSIF body ? 'event' THEN
         RETURN ARRAY[tracer.nothing('Webhook ' || (body ->> 'event'))];
