@@ -163,6 +163,18 @@ offer(Search *s, int32 p_index, int class, uint32 hops, char because)
 }
 
 /*
+ * By how much a cause so many hops up may be the later of the two. A monitor
+ * may be late, but a failure takes time to pass each asset, so with each that
+ * says nothing in between there is half as much to be forgiven: of what is seen
+ * out of order farther up, most has another cause.
+ */
+static inline int64
+forgiven(const Cascade *c, uint32 hops)
+{
+	return c->rules.detection_lag >> Min(hops - 1, 62);
+}
+
+/*
  * Offers the candidates on one asset. Latest start first, so the scan ends at
  * the first usable near one (and what else starts at the same moment).
  */
@@ -179,7 +191,7 @@ scan_place(Search *s, uint32 place, uint32 hops, int64 lag, bool same)
 	int64		found_at = CASCADE_NEVER;
 	int			found = NO_CLASS;
 
-	for (int32 i = cascade_upper_bound(c, place, same ? t : cascade_add(t, c->rules.detection_lag)) - 1;
+	for (int32 i = cascade_upper_bound(c, place, same ? t : cascade_add(t, forgiven(c, hops))) - 1;
 		 i >= c->place_first[place]; i--)
 	{
 		int32		p_index = c->by_place[i];

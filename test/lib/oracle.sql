@@ -288,7 +288,7 @@ CREATE FUNCTION oracle.find_candidates() RETURNS void LANGUAGE sql AS $$
           FROM oracle.above a
           JOIN oracle.episode p ON p.comp = a.a
           JOIN oracle.episode e ON e.comp = a.d
-         WHERE e.t >= p.t - oracle.span('detection_lag')
+         WHERE e.t >= p.t - (oracle.span('detection_lag') >> least(a.hops - 1, 62))
            AND (NOT p.wrapped
                 OR NOT EXISTS (SELECT FROM oracle.closure c WHERE c.r = p.asset AND c.c = e.asset)
                    AND NOT EXISTS (SELECT FROM oracle.leads l WHERE l.a = e.asset AND l.r = p.asset))
