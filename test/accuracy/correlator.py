@@ -84,10 +84,12 @@ def _read(database):
     group_of = {}
     for row in database.ask("SELECT url, incident_id FROM tracer.incident_alerts ORDER BY fired_at DESC"):
         group_of[int(row["url"])] = row["incident_id"]          # the unit's first alert decides
-    groups = {row["incident_id"]: Group([], row["root_asset"] is not None, row["confidence"]) for row in
-              database.ask("SELECT incident_id, root_asset, confidence FROM tracer.incidents")}
-    for row in database.ask("SELECT incident_id, asset FROM tracer.root_causes ORDER BY incident_id, rank"):
+    groups = {row["incident_id"]: Group([], row["root_asset"] is not None, row["confidence"],
+                                        placed=row["placed"], suspect=row["suspect"]) for row in
+              database.ask("SELECT incident_id, root_asset, confidence, placed, suspect FROM tracer.incidents")}
+    for row in database.ask("SELECT incident_id, asset, score FROM tracer.root_causes ORDER BY incident_id, rank"):
         groups[row["incident_id"]].ranked.append(row["asset"])
+        groups[row["incident_id"]].scores.append(row["score"])
     for row in database.ask("SELECT incident_id, asset, fact, weight FROM tracer.evidence"):
         groups[row["incident_id"]].evidence.append(row)
     for row in database.ask("SELECT incident_id, count(*) AS pages FROM tracer.timeline"

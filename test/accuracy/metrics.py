@@ -14,6 +14,9 @@ class Group:
     confidence: object = None
     pages: int = 1
     evidence: list = dataclasses.field(default_factory=list)
+    scores: list = dataclasses.field(default_factory=list)      # of the candidates
+    placed: bool = True         # lineage knows its origin
+    suspect: bool = False       # its origin has no alert of its own
 
 
 @dataclasses.dataclass
@@ -48,7 +51,7 @@ def judge(world, verdict):
             by_trial[unit.trial].append(index)
     precision, recall, f1 = [], [], []
     incidents = []              # one dictionary a true incident
-    shapes = []                 # one a group: (confidence, right, assets)
+    shapes = []                 # one a group: (confidence, right, assets, group)
     mixed = groups = noise = noise_taken = pages = 0
     for units in by_trial.values():
         truth = lambda u: ("i", world.units[u].incident) if world.units[u].incident is not None else ("n", u)
@@ -105,15 +108,15 @@ def _origin(incident, group, parts):
 
 
 def _shape(world, units, group):
-    """(confidence, right, assets): the group's truth is the origin of what most of it belongs to."""
+    """(confidence, right, assets, group): its truth is the origin of what most of it belongs to."""
     most = collections.Counter(world.units[u].incident for u in units).most_common()
     best = max(n for _, n in most)
     index = next(i for i, n in most if n == best)
     unit = next(world.units[u] for u in units if world.units[u].incident == index)
     origin = unit.asset if index is None else world.incidents[index].origin
     if group is None or not group.ranked or group.confidence is None:
-        return (None, False, len(units))
-    return (group.confidence, group.ranked[0] == origin, len({world.units[u].asset for u in units}))
+        return (None, False, len(units), group)
+    return (group.confidence, group.ranked[0] == origin, len({world.units[u].asset for u in units}), group)
 
 
 # ---- calibration ------------------------------------------------------------------
@@ -124,7 +127,7 @@ BINS = 10
 def bins(shapes):
     """[(from, to, how many, mean confidence, share right)] of tenths of confidence."""
     sorted_into = collections.defaultdict(list)
-    for confidence, right, _ in shapes:
+    for confidence, right, *_ in shapes:
         if confidence is not None:
             sorted_into[min(int(confidence * BINS), BINS - 1)].append((confidence, right))
     return [(b / BINS, (b + 1) / BINS, len(s), mean(c for c, _ in s), mean(r for _, r in s))

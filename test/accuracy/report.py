@@ -126,6 +126,13 @@ def ablation(facts):
                  + [[f, v["cases"], v["top1"], whole - v["top1"]] for f, v in facts.items() if f])
 
 
+def calibrate(result):
+    return "\n".join(["## What confidence.c's curve should be", "", f"Seed {result['seed']}.", "",
+                      table(["constant", "fitted"], [[k, v] for k, v in result["constants"].items()]), "",
+                      table(["expected calibration error", "incidents", "right", "as built", "as fitted"],
+                            result["errors"]), ""])
+
+
 def bare(value):
     """A result without the long lists that only other modules need."""
     if isinstance(value, dict):

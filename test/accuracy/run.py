@@ -7,6 +7,7 @@ import sys
 import time
 
 import alarms
+import calibrate
 import petshop
 import petshop_peers
 import report
@@ -33,7 +34,13 @@ def part_alarms(options, say):
     return result, report.alarms(result)
 
 
+def part_calibrate(options, say):
+    result = calibrate.run(options.data, options.full, say)
+    return result, report.calibrate(result)
+
+
 PARTS = {"petshop": part_petshop, "peers": part_peers, "alarms": part_alarms, "simulated": part_simulated}
+ON_REQUEST = {"calibrate": part_calibrate}
 
 
 def main():
@@ -43,14 +50,15 @@ def main():
     parser.add_argument("--full", action="store_true")
     parser.add_argument("parts", nargs="*")
     options = parser.parse_args()
-    unknown = [p for p in options.parts if p not in PARTS]
+    known = PARTS | ON_REQUEST
+    unknown = [p for p in options.parts if p not in known]
     if unknown:
-        sys.exit(f"no such part: PART={unknown[0]} (there are: {' '.join(PARTS)})")
+        sys.exit(f"no such part: PART={unknown[0]} (there are: {' '.join(known)})")
     say = lambda text: print(f"==> {text}", file=sys.stderr, flush=True)
     began = time.time()
     for name in options.parts or PARTS:
         t0 = time.time()
-        result, text = PARTS[name](options, say)
+        result, text = known[name](options, say)
         text += f"\n{name}: {time.time() - t0:.0f} s.\n"
         report.write(options.out, name, result, text)
         print(text, flush=True)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # run.sh: how often tracer is right, as `make accuracy` measures it.
 #
-#   PART=name    one part, or several in quotes: petshop simulated peers alarms
+#   PART=name    one part, or several in quotes: petshop simulated peers alarms;
+#                on request only: calibrate (what confidence.c should say)
 #   DATA=folder  where the data are (default ../shared/data beside this tree)
 #   FULL=1       the whole sweep of the simulation instead of its short form
 #   PG_CONFIG    which PostgreSQL

@@ -95,8 +95,8 @@ class Learning:
 class Bench:
     """The graphs, each with its template database, and rows measured on them."""
 
-    def __init__(self, data, names, full, say):
-        self.full, self.say = full, say
+    def __init__(self, data, names, full, say, seed=SEED):
+        self.full, self.say, self.seed = full, say, seed
         self.graphs = {n: g for n in names for g in [graphs.ALL[n](data)] if g}
         self.bases = {n: correlator.base(g) for n, g in self.graphs.items()}
 
@@ -110,7 +110,7 @@ class Bench:
         for graph in on or self.graphs:
             if graph not in self.graphs:
                 continue
-            world = generate.World(self.graphs[graph], knobs, SEED,
+            world = generate.World(self.graphs[graph], knobs, self.seed,
                                    trials if self.full else trials // SLOW.get(graph, 1), history)
             learning = Learning(confirmed)
             verdict = correlator.play(self.bases[graph], world, settings, learning, live)
