@@ -103,10 +103,10 @@ def simulated(result):
         if best is not None and best < 1:
             out += [f"Error of grouping (1 - F1) {1 - row['mean']['f1']:.3f},"
                     f" {(1 - row['mean']['f1']) / (1 - best):.2f} of the best peer's.", ""]
-        learned = {g: l for g, l in row["learned"].items() if l["offered"]}
-        if learned:
-            out += [table(["missing edges found", "offered", "precision", "recall"],
-                          [[g, l["offered"], l["precision"], l["recall"]] for g, l in learned.items()]), ""]
+    out += ["### Missing edges after a history", "",
+            table(["graph, confidence at least", "suggested", "exact", "true", "recall"],
+                  [[f"{g}, {f['confidence']}", *(f[k] for k in ("suggested", "exact", "true", "recall"))]
+                   for g, by in result["missing_edges"].items() for f in by]), ""]
     out += ["### One knob away from the middle", "",
             table(["knob", *head, "best peer F1", "best peer origin"],
                   [[r["name"], *(r["mean"][k] for k in keys), _best(r, "f1"), _best(r, "top1")] for r in result["sweep"]]),

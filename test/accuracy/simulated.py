@@ -8,6 +8,7 @@ Every row is measured on every graph that it names; its figures are means over
 graphs of what metrics.judge() says, so a big graph counts no more than a small
 one. The peers' rules see the same worlds.
 """
+import collections
 import dataclasses
 import random
 
@@ -22,9 +23,11 @@ SEED = 1
 HISTORY = 300
 # Ten incidents within three days, slower ones, some through daily jobs.
 BUSY = dataclasses.replace(ALL_ON, concurrent=10, within=3 * 24 * 60.0, lag=45.0, daily=0.1)
-TRIALS = 20                     # a graph, in the short form; 40 in the whole sweep
+TRIALS = 40                     # a graph, in the short form; 80 in the whole sweep
+HISTORIES = (1, 2, 3, 4)        # seeds of the histories in which missing edges are looked for
 SLOW = {"debian": 2}            # so many times fewer in the short form
 FOUND_AFTER = 3                 # an edge that history showed so often could have been found
+SURE = (0.5, 0.7, 0.9, 0.95)    # thresholds at which what was found is judged; the first is the default
 
 # knob -> (short form, whole sweep)
 SWEEP = {
@@ -55,13 +58,41 @@ SETTINGS = {
 }
 
 
+class Found:
+    """How good suggested edges are: counts, so that those of several graphs add up."""
+
+    def __init__(self, world, suggested):
+        missing = world.missing
+        could = {e for e, n in world.shown.items() if n >= FOUND_AFTER}
+        lineage = graphs.neighbours((u, d) for u, d, _ in world.known_edges())
+        below, known = ({u: graphs.reach(children, u) for u, _ in suggested}
+                        for children in (world.graph.children, lineage))
+        self.at = {c: self._count({e for e, sure in suggested.items() if sure >= c}, missing, could, below, known)
+                   for c in SURE}
+
+    def _count(self, edges, missing, could, below, known):
+        return {"suggested": len(edges), "exact": len(edges & missing), "found": len(edges & could), "could": len(could),
+                "true": sum(d in below[u] and d not in known[u] for u, d in edges)}
+
+
+def found(some):
+    """[{confidence, suggested, exact, true, recall}] over several Found, as shares."""
+    out = []
+    for c in SURE:
+        n = {k: sum(f.at[c][k] for f in some) for k in ("suggested", "exact", "true", "found", "could")}
+        out.append({"confidence": c, "suggested": n["suggested"],
+                    "exact": n["exact"] / n["suggested"] if n["suggested"] else None,
+                    "true": n["true"] / n["suggested"] if n["suggested"] else None,
+                    "recall": n["found"] / n["could"] if n["could"] else None})
+    return out
+
+
 class Learning:
     """Between history and trials: accept what tracer learned from the history."""
 
     def __init__(self, confirmed=0.0):
         self.confirmed = confirmed
-        self.precision = self.recall = None
-        self.offered = 0
+        self.found = None
 
     def __call__(self, database, world):
         if self.confirmed:
@@ -69,11 +100,7 @@ class Learning:
         if not database.ask("SELECT FROM pg_proc WHERE oid = to_regproc('tracer.suggest_lineage')"):
             return
         offered = database.ask("SELECT upstream, downstream, confidence FROM tracer.suggest_lineage()")
-        edges = {(o["upstream"], o["downstream"]) for o in offered}
-        could = {e for e, n in world.shown.items() if n >= FOUND_AFTER}
-        self.offered = len(edges)
-        self.precision = len(edges & world.missing) / len(edges) if edges else None
-        self.recall = len(edges & could) / len(could) if could else None
+        self.found = Found(world, {(o["upstream"], o["downstream"]): o["confidence"] for o in offered})
         for o in offered:
             database.sql("SELECT tracer.accept_lineage({}, {}, {}) \\gset _\n--".format(
                 *(correlator.literal(o[k]) for k in ("upstream", "downstream", "confidence"))))
@@ -106,7 +133,7 @@ class Bench:
 
     def row(self, name, knobs, trials, on=None, history=0, confirmed=0.0, settings=None, live=False, with_peers=True):
         """{"name", "tracer": {graph: figures}, "peers": {rule: {graph: figures}}}"""
-        out = {"name": name, "tracer": {}, "peers": {}, "learned": {}}
+        out = {"name": name, "tracer": {}, "peers": {}}
         for graph in on or self.graphs:
             if graph not in self.graphs:
                 continue
@@ -115,9 +142,6 @@ class Bench:
             learning = Learning(confirmed)
             verdict = correlator.play(self.bases[graph], world, settings, learning, live)
             out["tracer"][graph] = metrics.judge(world, verdict)
-            if history:
-                out["learned"][graph] = {"offered": learning.offered, "precision": learning.precision,
-                                         "recall": learning.recall}
             if with_peers:
                 for rule, (window, figures) in peers.figures([world]).items():
                     out["peers"].setdefault(rule, {})[graph] = {**figures[0], "window": window}
@@ -125,6 +149,18 @@ class Bench:
         out["peers_mean"] = {rule: overall(by_graph) for rule, by_graph in out["peers"].items()}
         self.say(f"{name}: F1 {out['mean']['f1']:.3f}, origin {out['mean']['top1']:.3f}")
         return out
+
+    def missing_edges(self, knobs, incidents):
+        """{graph: what found() says of it}, and of all together, after histories of so many incidents."""
+        out = collections.defaultdict(list)
+        for graph in self.graphs:
+            for seed in HISTORIES:
+                learning = Learning()
+                world = generate.World(self.graphs[graph], knobs, seed, 0, incidents)
+                correlator.play(self.bases[graph], world, None, learning, False)
+                out[graph].append(learning.found)
+        self.say("missing edges after a history")
+        return {g: found(some) for g, some in out.items()} | {"all": found(sum(out.values(), []))}
 
 
 def overall(by_graph):
@@ -158,8 +194,9 @@ def run(data, full, say):
                  for knob, values in SWEEP.items() for value in values[full]]
         settings = [bench.row(f"{name} {value}", BUSY, trials // 4, small, settings={name: value}, with_peers=False)
                     for name, values in SETTINGS.items() for value in values[full]]
+        edges = bench.missing_edges(MIDDLE, HISTORY)
         cases = [(i["origin"], i["evidence"]) for row in rows for f in row["tracer"].values() for i in f["_incidents"]]
-        result = {"seed": SEED, "trials": trials, "rows": rows, "sweep": sweep, "settings": settings,
+        result = {"seed": SEED, "trials": trials, "rows": rows, "sweep": sweep, "settings": settings, "missing_edges": edges,
                   "ablation": metrics.ablation(cases)}
     finally:
         bench.close()
