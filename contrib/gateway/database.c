@@ -105,6 +105,17 @@ lost(Database *db, const char *why)
 	database_close(db);
 }
 
+/* A server that nobody asked says goodbye, or notices, which are read away. */
+void
+database_check(Database *db)
+{
+	struct pollfd p = {.fd = PQsocket(db->conn), .events = POLLIN};
+
+	while (db->conn && poll(&p, 1, 0) > 0)
+		if (!PQconsumeInput(db->conn))
+			lost(db, PQerrorMessage(db->conn));
+}
+
 static bool
 send_statement(Database *db, const char *name, int n, const char *const *values, const int *lengths, const int *formats)
 {

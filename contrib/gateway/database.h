@@ -19,6 +19,9 @@ typedef struct Database
 extern char *database_connect(Database *db, const char *conninfo);
 extern void database_close(Database *db);
 
+/* Closes an idle connection whose server is gone. */
+extern void database_check(Database *db);
+
 /* Fetches the tokens into memory; false: the connection is of no more use. */
 extern bool database_load_tokens(Database *db);
 

@@ -61,6 +61,19 @@ finish(Job *job, Outcome outcome)
 	job->done(job);
 }
 
+/*
+ * There is something to take. A thread that waits to connect again would hear a
+ * signal in vain, so that all are woken while there is one.
+ */
+static void
+wake(void)
+{
+	if (connected < config->connections)
+		pthread_cond_broadcast(&work);
+	else
+		pthread_cond_signal(&work);
+}
+
 /* Turns away all that is queued. Called with the lock; gives it up meanwhile. */
 static void
 turn_away(void)
@@ -125,7 +138,7 @@ take(Worker *me)
 	}
 	/* Another may take what is left. */
 	if (first && me->n > 0)
-		pthread_cond_signal(&work);
+		wake();
 }
 
 static void
@@ -201,9 +214,14 @@ work_on(void *arg)
 	{
 		while (db.conn && !(stopping && first == NULL))
 		{
-			bool		refresh = tokens_are_due();
+			bool		refresh;
 			int			n;
 
+			/* What a dead connection took would be turned away. */
+			database_check(&db);
+			if (db.conn == NULL)
+				break;
+			refresh = tokens_are_due();
 			take(me);
 			n = me->n;
 			if (n == 0 && !refresh)
@@ -229,6 +247,8 @@ work_on(void *arg)
 			told_away = true;
 			turn_away();
 		}
+		/* The others take what was meant for this one, and look whether they are still connected. */
+		pthread_cond_broadcast(&work);
 		if (db.conn)
 			break;
 	}
@@ -275,7 +295,7 @@ pool_submit(Job *job)
 		*last = job;
 		last = &job->next;
 		queued++;
-		pthread_cond_signal(&work);
+		wake();
 	}
 	pthread_mutex_unlock(&lock);
 	return taken;
@@ -308,7 +328,7 @@ pool_refresh_tokens(void)
 {
 	pthread_mutex_lock(&lock);
 	tokens_wanted = true;
-	pthread_cond_signal(&work);
+	wake();
 	pthread_mutex_unlock(&lock);
 }
 

@@ -138,6 +138,17 @@ ok(wait_until(sub { (http($g, 'GET', '/readyz'))[0] == 200 }), 'it found its dat
 my ($status, $content, $headers) = http($g, 'POST', '/ingest/anything', token => $token, body => '{"title": "again"}');
 is($status, 200, 'and takes alerts');
 
+# ---- one of its connections is gone, which nobody has noticed yet
+ok($node->poll_query_until($db, q(SELECT count(*) = 2 FROM pg_stat_activity WHERE usename = 'gateway')), 'it has two connections again');
+my @heard;
+foreach my $i (1 .. 6)
+{
+	$node->safe_psql($db, q(SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE usename = 'gateway' ORDER BY backend_start LIMIT 1));
+	push @heard, map { (http($g, 'POST', '/ingest/anything', token => $token, body => qq({"title": "one left $i $_"})))[0] } 1 .. 3;
+	$node->poll_query_until($db, q(SELECT count(*) = 2 FROM pg_stat_activity WHERE usename = 'gateway'));
+}
+is(join(' ', @heard), join(' ', (200) x 18), 'the other takes what comes');
+
 # ---- away, from the start
 $node->stop;
 ok(wait_until(sub { (http($g, 'GET', '/readyz'))[0] == 503 }), 'not ready without a database');
