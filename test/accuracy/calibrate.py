@@ -1,8 +1,10 @@
 """calibrate: what confidence.c's curve should be, fitted to simulated incidents.
 
 The curve is a logistic one over what an incident looks like; confidence.c says
-what counts. How much the lead counts is not fitted (simulated leads vary
-little) but taken from there. The worlds are those of the main rows of
+what counts. Two things are not fitted but taken from there: how much the lead counts,
+as simulated leads vary little, and how sure a pair of assets is, as simulated
+cascades have four assets at least, so that pairs are mostly coincidences. The
+worlds are those of the main rows of
 `simulated`, drawn from another seed than what is measured, and each weighs the
 same, whether it has many incidents or few: a curve that is right on average
 over quiet and busy, known and unknown surroundings.
@@ -16,21 +18,21 @@ from generate import ALL_ON, HARDEST, MIDDLE
 
 SEED = 2
 # As in confidence.c.
-PER_LEAD, USUAL_LEAD, MOST_ASSETS, MOST_LEAD, CERTAIN = 0.5, 4.5, 5, 6.0, 0.99
-NAMES = ("ALONE", "SEVERAL", "PER_LOG_ASSET", "NOT_PLACED")
+SEVERAL, LEAD, USUAL_LEAD, MOST_ASSETS, MOST_LEAD, CERTAIN = -0.6, 0.5, 4.5, 5, 6.0, 0.99
+NAMES = ("ALONE", "PER_LOG_ASSET", "NOT_PLACED")
 
 
 def look(group, assets):
-    """(what each constant is multiplied by, what the lead adds)."""
-    alone = assets <= 1 and not group.suspect
+    """(what each constant is multiplied by, what is added to that)."""
+    if assets <= 1 and not group.suspect:
+        return (1.0, 0.0, float(not group.placed)), 0.0
     best, following = ([max(0.0, float(s)) for s in group.scores] + [0.0, 0.0])[:2]
-    lead = 0.0 if alone or group.suspect else PER_LEAD * (min(best - following, MOST_LEAD) - USUAL_LEAD)
-    return ((float(alone), float(not alone),
-             0.0 if alone else math.log(min(max(assets - 1, 1), MOST_ASSETS)), float(not group.placed)), lead)
+    lead = 0.0 if group.suspect else LEAD * (min(best - following, MOST_LEAD) - USUAL_LEAD)
+    return (0.0, math.log(min(max(assets - 1, 1), MOST_ASSETS)), float(not group.placed)), SEVERAL + lead
 
 
-def said(constants, x, lead):
-    return min(CERTAIN, 1 / (1 + math.exp(-(lead + sum(c * v for c, v in zip(constants, x))))))
+def said(constants, x, given):
+    return min(CERTAIN, 1 / (1 + math.exp(-(given + sum(c * v for c, v in zip(constants, x))))))
 
 
 def solve(matrix, right):
@@ -46,14 +48,14 @@ def solve(matrix, right):
 
 
 def fit(cases, steps=30, prior=1e-3):
-    """The likeliest constants for [(weight, x, lead, right)]: Newton's method."""
+    """The likeliest constants for [(weight, x, given, right)]: Newton's method."""
     n = len(NAMES)
     constants = [0.0] * n
     for _ in range(steps):
         gradient = [-prior * c for c in constants]
         curvature = [[prior * (i == j) for j in range(n)] for i in range(n)]
-        for weight, x, lead, right in cases:
-            p = 1 / (1 + math.exp(-(lead + sum(c * v for c, v in zip(constants, x)))))
+        for weight, x, given, right in cases:
+            p = 1 / (1 + math.exp(-(given + sum(c * v for c, v in zip(constants, x)))))
             for i in range(n):
                 gradient[i] += weight * (right - p) * x[i]
                 for j in range(n):
@@ -76,12 +78,12 @@ def run(data, full, say):
         shapes = [s for f in row["tracer"].values() for s in f["_shapes"] if s[0] is not None]
         looks = by_row[row["name"]] = [(*look(group, assets), right, confidence, assets)
                                        for confidence, right, assets, group in shapes]
-        cases += [(1000 / len(shapes), x, lead, right) for x, lead, right, *_ in looks]
+        cases += [(1000 / len(shapes), x, given, right) for x, given, right, *_ in looks]
     constants = fit(cases)
     errors = []
     for name, looks in by_row.items():
         for which, some in (("all", looks), (">1 asset", [l for l in looks if l[4] > 1])):
             now = metrics.ece([(confidence, right) for _, _, right, confidence, _ in some])
-            then = metrics.ece([(said(constants, x, lead), right) for x, lead, right, *_ in some])
+            then = metrics.ece([(said(constants, x, given), right) for x, given, right, *_ in some])
             errors.append((f"{name}, {which}", len(some), metrics.mean(float(l[2]) for l in some), now, then))
     return {"seed": SEED, "constants": dict(zip(NAMES, constants)), "errors": errors}
