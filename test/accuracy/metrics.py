@@ -43,6 +43,31 @@ def standard_error(values):
     return (sum((v - m) ** 2 for v in values) / (n - 1) / n) ** 0.5
 
 
+def error_of_mean(errors):
+    """Standard error of the mean of figures with these standard errors; None if one has none."""
+    errors = list(errors)
+    return None if None in errors else sum(e * e for e in errors) ** 0.5 / len(errors)
+
+
+COUNTS = ("trials", "incidents", "units")
+
+
+def together(figures):
+    """Figures of several worlds of a kind as those of one: counts added, the others on average."""
+    out = {}
+    for key in figures[0]:
+        values = [f[key] for f in figures]
+        if key.startswith("_"):
+            out[key] = sum(values, [])
+        elif key in COUNTS:
+            out[key] = sum(values)
+        else:
+            out[key] = mean(v for v in values if v is not None)
+    out.update(f1_se=error_of_mean(f["f1_se"] for f in figures), ece=ece(out["_shapes"]),
+               ece_many=ece([s for s in out["_shapes"] if s[2] > 1]))
+    return out
+
+
 def judge(world, verdict):
     """Figures of one world. Means are over trials for pairs, over incidents for the rest."""
     by_trial = collections.defaultdict(list)

@@ -2,6 +2,8 @@
 import json
 import os
 
+import peers
+
 
 def figure(value):
     if value is None:
@@ -76,8 +78,12 @@ COLUMNS = [("F1", "f1"), ("± of F1", "f1_se"), ("precision", "precision"), ("re
            ("ECE", "ece"), ("ECE, >1 asset", "ece_many")]
 
 
+NO_PEER = ("abstained", "ece", "ece_many")
+OF_BOUND = ("f1", "f1_se", "precision", "recall", "incidents_per")
+
+
 def _best(row, key):
-    values = {rule: f[key] for rule, f in row["peers_mean"].items() if f[key] is not None}
+    values = {rule: f[key] for rule, f in row["peers_mean"].items() if f[key] is not None and rule != peers.BOUND}
     return max(values.values()) if values else None
 
 
@@ -91,12 +97,13 @@ def simulated(result):
     keys = [k for _, k in COLUMNS]
     head = [h for h, _ in COLUMNS]
     out = ["## Simulated cascades on real graphs", "",
-           f"Seed {result['seed']}, {result['trials']} trials a graph (fewer on the largest graph and where a trial has"
-           " ten incidents); means over graphs. ± is one standard error over trials.", ""]
+           f"{result['trials']} trials a graph (fewer on the largest graph and where a trial has ten incidents), in the main"
+           f" rows over seeds {', '.join(map(str, result['seeds']))}, elsewhere of the first; means over graphs. ± is one"
+           " standard error over trials.", ""]
     for row in result["rows"]:
         rows = [["tracer", *(row["mean"][k] for k in keys)]]
         rows += [[f"tracer on {g}", *(f[k] for k in keys)] for g, f in row["tracer"].items()]
-        rows += [[rule, *((None if k in ("abstained", "ece", "ece_many") else f[k]) for k in keys)]
+        rows += [[rule, *((None if k in NO_PEER or rule == peers.BOUND and k not in OF_BOUND else f[k]) for k in keys)]
                  for rule, f in row["peers_mean"].items()]
         out += [f"### {row['name'].capitalize()}", "", table(["", *head], rows), ""]
         best = _best(row, "f1")
