@@ -30,6 +30,8 @@ CREATE TYPE tracer.incident_state AS (
     open_count      bigint,
     notes           bigint,
     splits          bigint,
+    resolution      jsonb,
+    runbook_url     text,
     said            jsonb
 );
 COMMENT ON TYPE tracer.incident_state IS 'What notifications need to know of an incident: see tracer.incident_state().';
@@ -56,11 +58,12 @@ COMMENT ON COLUMN tracer.incident_state.asset_count IS 'Assets that alert in it.
 COMMENT ON COLUMN tracer.incident_state.open_count IS 'Episodes in it that are not resolved.';
 COMMENT ON COLUMN tracer.incident_state.notes IS 'How many notes and confirmations people left.';
 COMMENT ON COLUMN tracer.incident_state.splits IS 'How often it was split.';
+COMMENT ON COLUMN tracer.incident_state.resolution IS 'What the person who resolved it said; NULL: nobody did.';
+COMMENT ON COLUMN tracer.incident_state.runbook_url IS 'Guide of the root cause; NULL: none.';
 COMMENT ON COLUMN tracer.incident_state.said IS 'What a thread remembers of it once it was told.';
 
 CREATE FUNCTION tracer.incident_state(incidents bigint[]) RETURNS SETOF tracer.incident_state
 LANGUAGE plpgsql STABLE ROWS 100
-SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -73,7 +76,7 @@ BEGIN
            i.opened_at, coalesce(h.noticed_at, i.opened_at), i.last_alert_at, i.acknowledged_at, i.acknowledged_by,
            i.confidence, c.asset IS NOT NULL, i.placed, i.suspect_id IS NOT NULL AND c.asset IS NULL,
            coalesce(c.asset, s.name, k.asset), r.asset_id, r.owner,
-           i.alert_count, i.asset_count, i.open_count, h.notes, h.splits,
+           i.alert_count, i.asset_count, i.open_count, h.notes, h.splits, i.resolution, r.runbook_url,
            jsonb_build_object('incident', i.incident_id, 'root', coalesce(c.asset, s.name, k.asset), 'severity', i.severity,
              'resolved', i.ended_at IS NOT NULL AND (i.reopened_at IS NULL OR i.reopened_at < i.ended_at),
              'acknowledged_by', i.acknowledged_by, 'assets', i.asset_count, 'notes', h.notes, 'splits', h.splits)
@@ -179,7 +182,6 @@ CREATE FUNCTION tracer.audience(states tracer.incident_state[], at timestamptz)
 RETURNS TABLE (incident_id bigint, role text, asset text, owner text, "position" int, mode text, page text[], inform text[],
                always_page boolean, silence_id bigint, silenced_until timestamptz, reason text, doc jsonb)
 LANGUAGE plpgsql STABLE ROWS 200
-SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column

@@ -176,9 +176,7 @@ BEGIN
     END IF;
 
     FOR n IN
-        WITH hidden AS MATERIALIZED (
-            SELECT q.channel, jsonb_object_agg(q.name, q.value) AS secrets FROM tracer.secret q GROUP BY q.channel
-        ), fact AS MATERIALIZED (
+        WITH fact AS MATERIALIZED (
             SELECT f.* FROM tracer.message_facts(ARRAY(SELECT DISTINCT w.incident_id FROM tracer.notification w
                                                         WHERE w.notification_id = ANY (picked) AND w.incident_id IS NOT NULL)) f
         ), claimed AS (
@@ -202,17 +200,17 @@ BEGIN
                jsonb_build_object('event', x.event, 'events', x.events, 'form', x.form, 'mode', x.mode, 'role', x.role, 'reason', x.reason,
                  'key', x.key, 'attempt', x.attempt, 'at', x.created_at, 'thread', t.key, 'ref', t.ref, 'body', x.body,
                  'notes', CASE WHEN x.events && '{note,split}' THEN tracer.recent_notes(x.incident_id, t.said) END) AS event,
-               jsonb_build_object('name', c.name, 'kind', c.kind, 'settings', c.settings) AS place, h.secrets
+               jsonb_build_object('name', c.name, 'kind', c.kind, 'settings', c.settings) AS place,
+               coalesce((SELECT jsonb_object_agg(q.name, q.value) FROM tracer.secret q WHERE q.channel = x.channel), '{}') AS secrets
           FROM claimed x
           JOIN tracer.channel c ON c.name = x.channel
-          LEFT JOIN hidden h ON h.channel = x.channel
           LEFT JOIN tracer.thread t ON t.thread_id = x.thread_id
          ORDER BY array_position(picked, x.notification_id)
     LOOP
         BEGIN
             RETURN QUERY
             SELECT n.notification_id, n.attempt, n.channel, n.kind, r.method, r.url, r.headers, r.body, r.options, r.timeout_ms
-              FROM tracer.fill_secrets(tracer.render(n.facts, n.event, n.place), n.channel, coalesce(n.secrets, '{}'), n.key, at) AS r;
+              FROM tracer.fill_secrets(tracer.render(n.facts, n.event, n.place), n.channel, n.secrets, n.key, at) AS r;
         EXCEPTION WHEN OTHERS THEN
             failed := failed || n.notification_id;
             problems := problems || format('could not be rendered: %s', SQLERRM);

@@ -135,7 +135,6 @@ COMMENT ON COLUMN tracer.decision_to_tell.brief IS 'Of an update, whether the ch
 
 CREATE FUNCTION tracer.decide(incidents bigint[], at timestamptz) RETURNS SETOF tracer.decision_to_tell
 LANGUAGE plpgsql STABLE ROWS 200
-SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column

@@ -10,7 +10,6 @@
 CREATE FUNCTION tracer.message_facts(incidents bigint[])
 RETURNS TABLE (incident_id bigint, facts jsonb, said jsonb)
 LANGUAGE plpgsql STABLE ROWS 100
-SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -28,13 +27,11 @@ BEGIN
              'acknowledged_at', s.acknowledged_at, 'acknowledged_by', s.acknowledged_by,
              'root', jsonb_build_object('asset', s.root, 'owner', s.owner, 'confidence', round(s.confidence::numeric, 2),
                        'named', s.confirmed OR s.placed AND coalesce(s.confidence >= min_confidence, false),
-                       'confirmed', s.confirmed, 'suspect', s.suspect, 'placed', s.placed, 'runbook_url', r.runbook_url),
+                       'confirmed', s.confirmed, 'suspect', s.suspect, 'placed', s.placed, 'runbook_url', s.runbook_url),
              'alert_count', s.alert_count, 'asset_count', s.asset_count, 'affected', m.affected,
-             'resolution', i.resolution, 'paged', p.paged, 'url', replace(link, '{incident}', s.incident_id::text)),
+             'resolution', s.resolution, 'paged', p.paged, 'url', replace(link, '{incident}', s.incident_id::text)),
            s.said
       FROM tracer.incident_state(incidents) s
-      JOIN tracer.incident i ON i.incident_id = s.incident_id
-      LEFT JOIN tracer.asset r ON r.asset_id = s.root_id
      CROSS JOIN LATERAL (
            -- the largest consequences first: what fails last is nearest to people
            SELECT coalesce(jsonb_agg(x.asset ORDER BY x.started_at DESC, x.asset COLLATE "C"), '[]') AS affected

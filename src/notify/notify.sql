@@ -26,8 +26,9 @@
  * different orders.
  *
  * The functions on the way of a message look up a bounded number of rows by key.
- * They forbid sequential scans and JIT and plan once, so that a database that autovacuum has
- * not looked at yet, or an incident in a table of millions, costs no more.
+ * Those that the sender calls forbid sequential scans and JIT, to themselves and to
+ * all that they call, and plan once: so that a database that autovacuum has not
+ * looked at yet, or an incident in a table of millions, costs no more.
  */
 
 -- ---- channels -------------------------------------------------------------------

@@ -314,6 +314,30 @@ heartbeat_answered(Sender *s, HttpAnswer *answer)
 	s->heartbeat_failed = failed;
 }
 
+/* What the network brought: answers, to be recorded. */
+static void
+collect(Sender *s)
+{
+	HttpAnswer *answer;
+
+	http_drive(s->pool);
+	while ((answer = http_answer(s->pool)) != NULL)
+	{
+		Notification *n = answer->tag;
+
+		if (n == NULL)
+		{
+			heartbeat_answered(s, answer);
+			http_release(answer);
+			continue;
+		}
+		n->answer = answer;
+		n->lane->running--;
+		dlist_delete(&n->node);
+		dlist_push_tail(&s->answered, &n->node);
+	}
+}
+
 /* -------------------------------------------------------------- transactions */
 
 /* Runs one; after a failure none is begun for a while. */
@@ -332,7 +356,6 @@ transaction(Sender *s, void (*work) (void *))
 	in_transaction = false;
 	QueryCancelPending = false;
 	MemoryContextSwitchTo(caller);
-	pgstat_report_stat(false);
 	now = GetCurrentTimestamp();
 	s->failures = ok ? 0 : s->failures + 1;
 	if (!ok)
@@ -384,7 +407,9 @@ claim(Sender *s)
 	MemoryContextReset(s->claiming);
 	s->claimed = NIL;
 
+	/* onto the wire before anything else is done */
 	start_waiting(s);
+	collect(s);
 	now = GetCurrentTimestamp();
 	s->claim_after = has_long_lane(s) ? after_ms(now, CLAIM_REST_MS) : 0;
 	if (s->next == 0)
@@ -467,29 +492,6 @@ record(Sender *s)
 }
 
 /* ------------------------------------------------------------------ the loop */
-
-static void
-collect(Sender *s)
-{
-	HttpAnswer *answer;
-
-	http_drive(s->pool);
-	while ((answer = http_answer(s->pool)) != NULL)
-	{
-		Notification *n = answer->tag;
-
-		if (n == NULL)
-		{
-			heartbeat_answered(s, answer);
-			http_release(answer);
-			continue;
-		}
-		n->answer = answer;
-		n->lane->running--;
-		dlist_delete(&n->node);
-		dlist_push_tail(&s->answered, &n->node);
-	}
-}
 
 static void
 set_policy(Sender *s)
@@ -627,7 +629,8 @@ tracer_sender_main(Datum arg)
 	{
 		TimestampTz now;
 		WaitEvent	event;
-		long		ms;
+		long		ms,
+					flush;
 
 		MemoryContextReset(round);
 		if (ConfigReloadPending)
@@ -655,10 +658,9 @@ tracer_sender_main(Datum arg)
 
 		now = GetCurrentTimestamp();
 		ms = timeout_ms(&s, now);
+		flush = pgstat_report_stat(false);
 		if (ms > 0 && s.taken == 0)
 		{
-			long		flush = pgstat_report_stat(false);
-
 			if (flush > 0)
 				ms = Min(ms, flush);
 			tracer_report_state(s.presence == TRACER_OTHER_VERSION ? TRACER_MISMATCH :

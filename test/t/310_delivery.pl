@@ -140,6 +140,17 @@ $node->append_conf('postgresql.conf', 'tracer.allow_private_addresses = on');
 $node->reload;
 ok(wait_until(sub { states('fine') =~ /^sent \d+$/ }, 'fine is sent', 60), 'and what was refused is sent once they are allowed');
 
+# ---- a sender that hangs: news do not wait for it to decide what is to be told -----------
+sql("INSERT INTO tracer.asset (name, owner) VALUES ('left', 'fine')");
+wait_until(sub { sql("SELECT state FROM tracer.workers WHERE database = current_database() AND kind = 'sender'") eq 'idle' }, 'the sender is idle');
+my $hung = sender_pid();
+my $left = "SELECT state FROM tracer.notifications WHERE reason LIKE 'left %'";
+kill('STOP', $hung) or BAIL_OUT('the sender cannot be stopped');
+alert('left', 'left is late');
+ok(wait_until(sub { sql($left) eq 'due' }, 'it is decided', 30), 'where the sender hangs, the correlator decides');
+kill('CONT', $hung);
+ok(wait_until(sub { sql($left) eq 'sent' }, 'it is sent', 60), 'and what it decided is sent');
+
 # ---- kill -9, again and again ------------------------------------------------------------
 channel('storm', '/delay/5');
 my ($sender_kills, $postmaster_kills, $incidents) = (0, 0, 0);
