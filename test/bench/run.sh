@@ -156,7 +156,7 @@ if wanted traversal; then
     else
         step "the traversal alone"
         ${CC:-cc} -O2 -DTRACER_STANDALONE -I"$WORK/src/src" -I"$WORK/src/test/fuzz" -o "$WORK/out/kernel_bfs" \
-            "$BENCH/kernel_bfs.c" "$WORK"/src/src/lineage/{graph,traverse}.c "$WORK/src/test/fuzz/pure_standalone.c" ||
+            "$BENCH/kernel_bfs.c" "$WORK"/src/src/lineage/{graph,patch,traverse}.c "$WORK/src/test/fuzz/pure_standalone.c" ||
             die "kernel_bfs.c does not compile"
         for ((i = 0; i < ${PAIRS:-5}; i++)); do "$WORK/out/kernel_bfs" 1000000 4000000; done > "$WORK/out/kernel.times"
         OURS=$(sed -n 's/^graph_reach *\([0-9.]*\) ms.*/\1/p' "$WORK/out/kernel.times" | median)
