@@ -16,7 +16,7 @@
  * coincidences.
  *
  * Where metrics tell, the best score itself says how far something moved with
- * the symptom; half sure at MOVED_HALF.
+ * the symptom; half sure at MOVED_HALF above what moves when nothing is wrong.
  */
 #include "pure.h"
 
@@ -33,7 +33,7 @@ static const double NOT_PLACED = -2.5;
 
 static const double MOVED_MOST = 0.95;
 static const double MOVED_HALF = 0.15;
-static const double MOVED_LEAST = 0.25; /* what an alert's words alone score */
+static const double MOVED_LEAST = 0.25; /* so little moves when nothing is wrong */
 
 #define CERTAIN 0.99
 

@@ -58,13 +58,15 @@ rank_member(Ranker *r, int32 at, int64 second_start)
 	uint32		node = p->place_node[c->place];
 	int			left = MAX_CHANGES;
 	bool		origin = at == r->inc->root && r->inc->suspect == 0;
+	bool		moves = move_evidence(r, node);
 
-	if (!move_evidence(r, node))
+	if (!moves)
 	{
 		position_evidence(r, at, second_start);
 		delay_evidence(r, at);
 	}
-	evidence(r, FACT_MESSAGE, 1, p->pe[at].first_alert, NAN, NAN, NULL);
+	/* Where metrics tell, an alert says once more what has been counted. */
+	evidence(r, FACT_MESSAGE, moves ? 0 : 1, p->pe[at].first_alert, NAN, NAN, NULL);
 	if (node == GRAPH_NONE)
 	{
 		evidence(r, FACT_UNPLACED, 1, 0, NAN, NAN, NULL);
