@@ -31,7 +31,7 @@ SELECT v.*, 'grouping' FROM (VALUES
   ('horizon', 'interval', '6 hours', '1 second', '30 days', false,
    'How long after a failure a failure downstream of it still counts as its consequence.'),
   ('detection_lag', 'interval', '30 minutes', '0', '7 days', false,
-   'How much later than its consequence a cause may be noticed: upstream monitors may be slow.'),
+   'How much later than its consequence a cause may be noticed: upstream monitors may be slow. Half as much for each asset in between.'),
   ('max_hops', 'integer', NULL, '1', '1000000', true,
    'How many lineage edges a consequence may be away from its cause. NULL: any number.'),
   ('max_incident_age', 'interval', '7 days', '1 minute', '365 days', false,
