@@ -55,6 +55,7 @@ extern PGDLLEXPORT void tracer_sender_main(Datum arg);
 #define WIRE_MAX 256			/* of them, on the wire */
 #define LANE_MAX 64				/* of one channel, on the wire */
 #define CLAIM_REST_MS 50		/* between claims while a lane has enough to go on with */
+#define PLAN_REST_MS 500		/* at most, after as long a claim that found nothing to send */
 #define POLL_MS 60000			/* looks for work by itself this often */
 #define NOT_NOW_MS 10000		/* disarmed, or library and catalog disagree */
 #define FULL_MS 1000			/* something is due, but its channel has enough */
@@ -392,7 +393,8 @@ claim_work(void *arg)
 static void
 claim(Sender *s)
 {
-	TimestampTz now;
+	TimestampTz began = GetCurrentTimestamp(),
+				now;
 	ListCell   *lc;
 
 	if (!transaction(s, claim_work))
@@ -411,7 +413,9 @@ claim(Sender *s)
 	start_waiting(s);
 	collect(s);
 	now = GetCurrentTimestamp();
-	s->claim_after = has_long_lane(s) ? after_ms(now, CLAIM_REST_MS) : 0;
+	/* Under load, deciding leaves writers as much time as it took, as passes do. */
+	s->claim_after = has_long_lane(s) ? after_ms(now, CLAIM_REST_MS) :
+		s->want ? 0 : now + Min(now - began, PLAN_REST_MS * INT64CONST(1000));
 	if (s->next == 0)
 		s->look_at = after_ms(now, POLL_MS);
 	else
