@@ -9,8 +9,17 @@ use Test::More;
 use TracerTest;
 
 chomp(my $share = `pg_config --sharedir`);
-plan(skip_all => 'pg_cron is not installed (Debian: postgresql-' . ($ENV{TRACER_PG_MAJOR} // 'N') . '-cron)')
-  if !-f "$share/extension/pg_cron.control";
+if (!-f "$share/extension/pg_cron.control")
+{
+	my $package = 'postgresql-' . ($ENV{TRACER_PG_MAJOR} // 'N') . '-cron';
+
+	# Where it is to be had, that it is missing is an error.
+	plan(skip_all => 'there is no pg_cron for this version of PostgreSQL')
+	  if system("apt-cache show $package >/dev/null 2>&1") != 0;
+	fail("pg_cron is installed ($package)");
+	done_testing();
+	exit;
+}
 
 my $node = new_node(
 	'main',
