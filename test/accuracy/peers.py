@@ -130,7 +130,8 @@ def extending(view, window):
     return _sessions(view, window, lambda u: None, True)
 
 
-def components(view, window):
+def _joined(view, akin, within=float("inf")):
+    """Groups of what akin(earlier, later) holds of, however indirectly; asks of what is `within` seconds."""
     group_of = {}
     for units in view.trials.values():
         leader = {u: u for u in units}
@@ -142,13 +143,22 @@ def components(view, window):
 
         for i, u in enumerate(units):
             for v in units[i + 1:]:
-                if view.at[v] - view.at[u] > window:
+                if view.at[v] - view.at[u] > within:
                     break
-                a, b = view.asset[u], view.asset[v]
-                if a == b or a in view.above(v) or b in view.above(u):
+                if akin(u, v):
                     leader[find(v)] = find(u)
         group_of.update((u, find(u)) for u in units)
     return group_of
+
+
+def _in_line(view, u, v):
+    """One asset, or one upstream of the other."""
+    a, b = view.asset[u], view.asset[v]
+    return a == b or a in view.above(v) or b in view.above(u)
+
+
+def components(view, window):
+    return _joined(view, lambda u, v: _in_line(view, u, v), window)
 
 
 def nearest(view, window):
@@ -169,25 +179,10 @@ def bound(view):
     together and is upstream of each other, or has a direct source without any
     monitor in common. What a missing edge parts stays apart.
     """
-    group_of = {}
-    for units in view.trials.values():
-        leader = {u: u for u in units}
-
-        def find(u):
-            while leader[u] != u:
-                leader[u] = u = leader[leader[u]]
-            return u
-
-        silent = {u: view.world.silent.intersection(view.parents.get(view.asset[u], ())) for u in units}
-        for i, u in enumerate(units):
-            incident = view.world.units[u].incident
-            for v in units[i + 1:]:
-                if incident is not None and incident == view.world.units[v].incident and (
-                        view.asset[u] == view.asset[v] or view.asset[u] in view.above(v)
-                        or view.asset[v] in view.above(u) or silent[u] & silent[v]):
-                    leader[find(v)] = find(u)
-        group_of.update((u, find(u)) for u in units)
-    return group_of
+    units, silent = view.world.units, view.world.silent
+    sources = {u: silent.intersection(view.parents.get(asset, ())) for u, asset in view.asset.items()}
+    return _joined(view, lambda u, v: units[u].incident is not None and units[u].incident == units[v].incident
+                   and (_in_line(view, u, v) or sources[u] & sources[v]))
 
 
 # name -> (grouping rule, order of candidates)
