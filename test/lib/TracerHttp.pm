@@ -96,7 +96,7 @@ sub build_drive
 	my $libs = `pkg-config --libs libcurl 2>/dev/null || curl-config --libs`;
 	chomp $libs;
 	my $cc = $ENV{CC} || 'cc';
-	my $command = "$cc -std=gnu11 -g -O1 @flags -I$top/src $top/test/http/drive.c $top/src/send/http.c $top/src/send/policy.c -o $out $libs";
+	my $command = "$cc -std=gnu11 -g -O1 @flags -I$top/src $top/test/http/drive.c $top/src/send/http.c $top/src/send/transfer.c $top/src/send/policy.c -o $out $libs";
 	system($command) == 0 or die "failed: $command";
 	return;
 }
