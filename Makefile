@@ -9,7 +9,7 @@ MODULE_big = tracer
 PG_CONFIG ?= pg_config
 
 # The rooms, lowest first: a room may call the ones before it, never after.
-ROOMS = setting guest lineage sqltext alert incident learn database report gateway intake notify worker doctor maintain access
+ROOMS = table setting guest lineage sqltext alert incident learn database report gateway intake notify worker doctor maintain access
 
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c $(foreach r,$(ROOMS),src/$(r)/*.c)))
 

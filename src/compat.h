@@ -69,4 +69,26 @@
 	index_beginscan(heap, index, snapshot, nkeys, 0)
 #endif
 
+/* One row's index entries, where nothing is deferred to an ON CONFLICT. */
+#if PG_VERSION_NUM >= 160000
+#define insert_index_tuples(info, slot, estate) \
+	ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL, false)
+#else
+#define insert_index_tuples(info, slot, estate) \
+	ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL)
+#endif
+
+/* A range table of one relation; permissions have a list of their own from 16 on. */
+#if PG_VERSION_NUM >= 180000
+#define init_range_table(estate, rte, permissions) \
+	(addRTEPermissionInfo(permissions, rte), \
+	 ExecInitRangeTable(estate, list_make1(rte), *(permissions), bms_make_singleton(1)))
+#elif PG_VERSION_NUM >= 160000
+#define init_range_table(estate, rte, permissions) \
+	(addRTEPermissionInfo(permissions, rte), \
+	 ExecInitRangeTable(estate, list_make1(rte), *(permissions)))
+#else
+#define init_range_table(estate, rte, permissions) ((void) (permissions), ExecInitRangeTable(estate, list_make1(rte)))
+#endif
+
 #endif							/* TRACER_COMPAT_H */

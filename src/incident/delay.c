@@ -16,7 +16,7 @@
 #include "catalog/pg_type.h"
 
 #include "incident/rank.h"
-#include "setting/peek.h"
+#include "table/peek.h"
 
 static const double UNIT = 60 * (double) USECS_PER_SEC;
 static const double NARROWEST = 0.7;	/* of a span: log 2 */

@@ -47,15 +47,15 @@ evidence(Ranker *r, Fact fact, double amount, int64 ref, double num, double num2
 	double		weight = rint(r->p->weight[fact] * amount * 100) / 100; /* what a reader adds up */
 
 	column_int64(&r->row[0], r->inc->number);
-	column_add(&r->row[1], Int64GetDatum(r->asset_id), r->asset_id == 0);
-	column_add(&r->row[2], r->asset ? CStringGetTextDatum(r->asset) : (Datum) 0, r->asset == NULL);
-	column_add(&r->row[3], CStringGetTextDatum(fact_name[fact]), false);
+	column_id(&r->row[1], r->asset_id);
+	column_text(&r->row[2], r->asset);
+	column_text(&r->row[3], fact_name[fact]);
 	column_add(&r->row[4], Float4GetDatum((float4) weight), false);
 	column_add(&r->row[5], Float4GetDatum((float4) amount), false);
-	column_add(&r->row[6], Int64GetDatum(ref), ref == 0);
+	column_id(&r->row[6], ref);
 	column_add(&r->row[7], Float8GetDatum(num), isnan(num));
 	column_add(&r->row[8], Float8GetDatum(num2), isnan(num2));
-	column_add(&r->row[9], name ? CStringGetTextDatum(name) : (Datum) 0, name == NULL);
+	column_text(&r->row[9], name);
 	r->score += weight;
 }
 

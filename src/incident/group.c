@@ -18,7 +18,7 @@
 
 #include "incident/pass.h"
 #include "incident/suspect.h"
-#include "setting/peek.h"
+#include "table/peek.h"
 
 /* ---- the base ----------------------------------------------------------------- */
 

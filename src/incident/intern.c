@@ -104,6 +104,9 @@ pass_create_indexes(Pass *p)
 								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	p->affected = hash_create("tracer affected incidents", 64, &ctl,
 							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ctl.entrysize = sizeof(AssetName);
+	p->asset_names = hash_create("tracer asset names", 64, &ctl,
+								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 /* The key of that name, or -1. */

@@ -17,7 +17,7 @@
 #include "utils/builtins.h"
 
 #include "incident/pass.h"
-#include "setting/peek.h"
+#include "table/peek.h"
 
 /* ---- state ------------------------------------------------------------------------ */
 
@@ -521,22 +521,33 @@ older_alerts(void *context, uint32 node, int64 from, int64 to)
 	return found;
 }
 
-char *
+/* NULL: there is no such asset. */
+const char *
+asset_name(Pass *p, int64 asset_id)
+{
+	AssetName  *entry;
+	bool		found;
+
+	if (asset_id == 0)
+		return NULL;
+	entry = hash_search(p->asset_names, &asset_id, HASH_ENTER, &found);
+	if (!found)
+	{
+		MemoryContext old = MemoryContextSwitchTo(p->context);
+
+		entry->name = NULL;
+		entry->name = peek_text_by_id("asset", "asset_pkey", "name", asset_id);
+		MemoryContextSwitchTo(old);
+	}
+	return entry->name;
+}
+
+const char *
 node_name(Pass *p, uint32 node)
 {
-	static Statement st = {"SELECT name FROM tracer.asset WHERE asset_id = $1"};
-	Oid			types[] = {INT8OID};
-	Datum		values[] = {Int64GetDatum(graph_asset(p->graph, node))};
-	char	   *name = NULL;
+	const char *name = asset_name(p, graph_asset(p->graph, node));
 
-	if (p->node_names == NULL)
-		p->node_names = pure_array0(char *, graph_nodes(p->graph));
-	if (p->node_names[node] != NULL)
-		return p->node_names[node];
-	if (query(&st, 1, types, values, " ") > 0)
-		name = row_text(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	SPI_freetuptable(SPI_tuptable);
-	return p->node_names[node] = name ? name : "";
+	return name ? name : "";
 }
 
 /* Only ties between suspects need names: each is fetched when it first ties. */

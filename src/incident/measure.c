@@ -27,7 +27,7 @@
 #include "utils/builtins.h"
 
 #include "incident/pass.h"
-#include "setting/peek.h"
+#include "table/peek.h"
 #include "incident/series.h"
 
 #define MAX_ASSETS 256			/* above the symptom */
@@ -91,7 +91,7 @@ find_measured(Pass *p)
 				continue;
 			p->measured[place] = true;	/* asked for */
 			column_add(&c[0], Int32GetDatum((int32) place), false);
-			column_add(&c[1], CStringGetTextDatum(p->keys[p->pe[e].key].asset), false);
+			column_text(&c[1], p->keys[p->pe[e].key].asset);
 		}
 	memset(p->measured, 0, sizeof(bool) * p->nplaces);
 	if (c[0].n > 0)

@@ -22,7 +22,7 @@
 #include "utils/xid8.h"
 
 #include "incident/pass.h"
-#include "setting/peek.h"
+#include "table/peek.h"
 
 #define FEW 100					/* alerts that make a small pass */
 

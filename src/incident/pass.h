@@ -17,6 +17,7 @@
  *	rank.c		incidents -> evidence (rank.h)
  *	trust.c		what they owe to learned lineage
  *	save.c		what the pass found out -> tables
+ *	save_incident.c	incidents, and what happened to them
  *
  * Everything lives in one memory context that ends with the pass. Episodes are
  * two arrays side by side: `ce`, what the pure rule needs, and `pe`, the rest.
@@ -64,10 +65,15 @@ extern void query_each(Statement *st, int nargs, const Oid *types, const Datum *
 					   void *context);
 extern void column_init(Column *c, Oid type);
 extern void column_add(Column *c, Datum value, bool isnull);
+extern void column_time(Column *c, int64 t, int64 none);	/* none: NULL */
+extern void column_id(Column *c, int64 id); /* 0: NULL */
+extern void column_text(Column *c, const char *text);	/* NULL: NULL */
+extern void column_char(Column *c, char v); /* '\0': NULL */
 extern Datum column_array(const Column *c, int from, int n);
 extern void query_columns(Statement *st, Column *columns, int ncolumns,
 						  void (*row) (void *context, HeapTuple tuple, TupleDesc desc),
 						  void *context);
+extern void insert_columns(const char *table, const char *const *names, const Column *columns, int ncolumns);
 extern int64 row_int64(HeapTuple tuple, TupleDesc desc, int attno, int64 if_null);
 extern bool row_bool(HeapTuple tuple, TupleDesc desc, int attno);
 extern char *row_text(HeapTuple tuple, TupleDesc desc, int attno);
@@ -183,6 +189,12 @@ typedef struct PassChange
 	bool		is_new;
 } PassChange;
 
+typedef struct AssetName
+{
+	int64		asset_id;
+	char	   *name;			/* NULL: there is no such asset */
+} AssetName;
+
 /* An edge of lineage that only learning speaks for. */
 typedef struct PassLearned
 {
@@ -256,7 +268,7 @@ typedef struct Pass
 	double		weight[FACTS];
 	int64		label_window;	/* the largest of tracer.group_rule; 0: no rule */
 	const Graph *graph;
-	char	  **node_names;		/* by node, as far as asked for */
+	HTAB	   *asset_names;	/* AssetName by asset id, as far as asked for */
 	bool		dry;			/* backtest: nothing stored is read or written */
 
 	char	   *seen;			/* snapshot up to which alerts were taken */
@@ -373,7 +385,8 @@ extern void load_decisions(Pass *p);
 extern void find_decisions(Pass *p);
 extern void load_changes(Pass *p, int64 from, int64 to);
 extern bool older_alerts(void *context, uint32 node, int64 from, int64 to);
-extern char *node_name(Pass *p, uint32 node);
+extern const char *asset_name(Pass *p, int64 asset_id);
+extern const char *node_name(Pass *p, uint32 node);
 extern int	compare_node_names(void *context, uint32 a, uint32 b);
 
 /* ---- news.c ----------------------------------------------------------------- */
@@ -410,9 +423,13 @@ extern void next_numbers(const char *sequence, int64 n, int64 *out);
 extern void number_incidents(Pass *p);
 
 /* ---- save.c ------------------------------------------------------------------ */
+extern void severity_labels(Oid *type, Oid labels[4]);
 extern void number_episodes(Pass *p);
 extern void save_pass(Pass *p);
 extern void save_state(Pass *p, const char *seen);
+
+/* ---- save_incident.c ---------------------------------------------------------- */
+extern void save_incidents(Pass *p);
 
 /* ---- measure.c ---------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
  * their statistics say. The other is PostgreSQL's choice. A pass begins as a
  * small one, until it has looked how much there is to do. Many rows go in as one
  * array per column (unnest), in slices; those of a query without such arrays come
- * out through a cursor.
+ * out through a cursor. New rows go in without a statement (table/rows.c).
  *
  * Statements are never read-only: each takes a new snapshot, so that what the
  * previous holder of the correlator's lock committed is seen.
@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 
 #include "incident/pass.h"
+#include "table/rows.h"
 
 #define FETCH_ROWS 10000
 #define SEND_ROWS 50000
@@ -111,26 +112,42 @@ query(Statement *st, int nargs, const Oid *types, const Datum *values, const cha
 	return SPI_processed;
 }
 
-/* Runs a query of any size, handing each row to a function. */
+/* Hands each row of the last result to a function, and frees it. */
+static void
+each_row(void (*row) (void *context, HeapTuple tuple, TupleDesc desc), void *context)
+{
+	SPITupleTable *table = SPI_tuptable;
+	uint64		n = SPI_processed;
+
+	for (uint64 i = 0; i < n; i++)
+		row(context, table->vals[i], table->tupdesc);
+	SPI_freetuptable(table);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * Runs a query of any size, handing each row to a function: through a cursor,
+ * unless there is little to do.
+ */
 void
 query_each(Statement *st, int nargs, const Oid *types, const Datum *values, const char *nulls,
 		   void (*row) (void *context, HeapTuple tuple, TupleDesc desc), void *context)
 {
-	Portal		portal = SPI_cursor_open(NULL, prepared(st, nargs, types), (Datum *) values,
-										 nulls, false);
+	Portal		portal;
 
+	if (small)
+	{
+		query(st, nargs, types, values, nulls);
+		each_row(row, context);
+		return;
+	}
+	portal = SPI_cursor_open(NULL, prepared(st, nargs, types), (Datum *) values, nulls, false);
 	for (;;)
 	{
-		SPITupleTable *table;
-
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
 		if (SPI_processed == 0)
 			break;
-		table = SPI_tuptable;
-		for (uint64 i = 0; i < SPI_processed; i++)
-			row(context, table->vals[i], table->tupdesc);
-		SPI_freetuptable(table);
-		CHECK_FOR_INTERRUPTS();
+		each_row(row, context);
 	}
 	SPI_cursor_close(portal);
 }
@@ -155,6 +172,30 @@ column_add(Column *c, Datum value, bool isnull)
 	}
 	c->values[c->n] = value;
 	c->nulls[c->n++] = isnull;
+}
+
+void
+column_time(Column *c, int64 t, int64 none)
+{
+	column_add(c, TimestampTzGetDatum(t), t == none);
+}
+
+void
+column_id(Column *c, int64 id)
+{
+	column_add(c, Int64GetDatum(id), id == 0);
+}
+
+void
+column_text(Column *c, const char *text)
+{
+	column_add(c, text ? CStringGetTextDatum(text) : (Datum) 0, text == NULL);
+}
+
+void
+column_char(Column *c, char v)
+{
+	column_add(c, CharGetDatum(v), v == '\0');
 }
 
 /* n of a column's values, from one on, as an array. */
@@ -202,18 +243,27 @@ query_columns(Statement *st, Column *columns, int ncolumns,
 		MemoryContextSwitchTo(old);
 		query(st, ncolumns, types, values, NULL);
 		if (row != NULL && SPI_tuptable != NULL)
-		{
-			SPITupleTable *table = SPI_tuptable;
-			uint64		n = SPI_processed;
-
-			for (uint64 i = 0; i < n; i++)
-				row(context, table->vals[i], table->tupdesc);
-			SPI_freetuptable(table);
-			CHECK_FOR_INTERRUPTS();
-		}
+			each_row(row, context);
 		MemoryContextReset(work);
 	}
 	MemoryContextDelete(work);
+}
+
+/* Inserts the rows of some columns into a table of schema tracer, if there are any. */
+void
+insert_columns(const char *table, const char *const *names, const Column *columns, int ncolumns)
+{
+	RowsColumn	c[32];
+
+	Assert(ncolumns <= lengthof(c));
+	if (columns[0].n == 0)
+		return;
+	for (int i = 0; i < ncolumns; i++)
+	{
+		Assert(columns[i].n == columns[0].n);
+		c[i] = (RowsColumn) {names[i], columns[i].values, columns[i].nulls};
+	}
+	rows_insert(table, c, ncolumns, columns[0].n);
 }
 
 /* Columns 8 bytes wide: bigint, timestamptz. */

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 
 #include "incident/confidence.h"
 #include "incident/rank.h"
@@ -415,11 +416,8 @@ save_evidence(Pass *p, Column *rows)
 	static Statement delete = {
 		"DELETE FROM tracer.evidence_row WHERE incident_id = ANY ($1)"
 	};
-	static Statement insert = {
-		"INSERT INTO tracer.evidence_row (incident_id, asset_id, asset, fact, weight, amount, ref, num, num2, name) "
-		"SELECT u.a, u.b, coalesce(u.c, s.name, '(no asset)'), u.d, u.e, u.f, u.g, u.h, u.i, u.j "
-		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) u(a, b, c, d, e, f, g, h, i, j) "
-		"  LEFT JOIN tracer.asset s ON u.c IS NULL AND s.asset_id = u.b"
+	static const char *const names[EVIDENCE_COLUMNS] = {
+		"incident_id", "asset_id", "asset", "fact", "weight", "amount", "ref", "num", "num2", "name"
 	};
 	Column		old;
 
@@ -431,6 +429,13 @@ save_evidence(Pass *p, Column *rows)
 		column_int64(&old, p->redirects[i].number);
 	if (old.n > 0)
 		query_columns(&delete, &old, 1, NULL, NULL);
-	if (rows[0].n > 0)
-		query_columns(&insert, rows, EVIDENCE_COLUMNS, NULL, NULL);
+	for (int i = 0; i < rows[0].n; i++)
+		if (rows[2].nulls[i])
+		{
+			const char *name = rows[1].nulls[i] ? NULL : asset_name(p, DatumGetInt64(rows[1].values[i]));
+
+			rows[2].values[i] = CStringGetTextDatum(name ? name : "(no asset)");
+			rows[2].nulls[i] = false;
+		}
+	insert_columns("evidence_row", names, rows, EVIDENCE_COLUMNS);
 }

@@ -8,39 +8,20 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "incident/pass.h"
-
-static void
-add_time(Column *c, int64 t, int64 none)
-{
-	column_add(c, TimestampTzGetDatum(t), t == none);
-}
-
-static void
-add_id(Column *c, int64 id)
-{
-	column_add(c, Int64GetDatum(id), id == 0);
-}
-
-static void
-add_char(Column *c, char v)
-{
-	column_add(c, CharGetDatum(v), v == '\0');
-}
 
 /* ---- keys and placements ------------------------------------------------------- */
 
 static void
 save_keys(Pass *p)
 {
-	static Statement insert = {
-		"INSERT INTO tracer.alert_key (key_id, source, dedup_key, asset, asset_id, last_event_at) "
-		"SELECT * FROM unnest($1, $2, $3, $4, $5, $6)"
-	};
+	static const char *const names[] = {"key_id", "source", "dedup_key", "asset", "asset_id", "last_event_at"};
 	static Statement update = {
 		"UPDATE tracer.alert_key k SET last_event_at = u.at "
 		"  FROM unnest($1, $2) u(key_id, at) WHERE k.key_id = u.key_id"
@@ -77,10 +58,10 @@ save_keys(Pass *p)
 		{
 			k->id = ids[n++];
 			column_int64(&c[0], k->id);
-			column_add(&c[1], CStringGetTextDatum(k->source), false);
-			column_add(&c[2], CStringGetTextDatum(k->dedup), false);
-			column_add(&c[3], k->asset ? CStringGetTextDatum(k->asset) : (Datum) 0, k->asset == NULL);
-			add_id(&c[4], k->asset_id);
+			column_text(&c[1], k->source);
+			column_text(&c[2], k->dedup);
+			column_text(&c[3], k->asset);
+			column_id(&c[4], k->asset_id);
 			column_add(&c[5], TimestampTzGetDatum(last), false);
 		}
 		else if (k->touched && last != k->last_event)
@@ -89,8 +70,7 @@ save_keys(Pass *p)
 			column_add(&u[1], TimestampTzGetDatum(last), false);
 		}
 	}
-	if (c[0].n > 0)
-		query_columns(&insert, c, 6, NULL, NULL);
+	insert_columns("alert_key", names, c, lengthof(names));
 	if (u[0].n > 0)
 		query_columns(&update, u, 2, NULL, NULL);
 	pfree(ids);
@@ -99,10 +79,7 @@ save_keys(Pass *p)
 static void
 save_placements(Pass *p)
 {
-	static Statement insert = {
-		"INSERT INTO tracer.placement (alert_id, key_id, episode_id, fired_at, firing) "
-		"SELECT * FROM unnest($1, $2, $3, $4, $5)"
-	};
+	static const char *const names[] = {"alert_id", "key_id", "episode_id", "fired_at", "firing"};
 	static Statement update = {
 		"UPDATE tracer.placement l SET episode_id = u.episode_id "
 		"  FROM unnest($1, $2) u(alert_id, episode_id) WHERE l.alert_id = u.alert_id"
@@ -126,18 +103,17 @@ save_placements(Pass *p)
 		{
 			column_int64(&c[0], a->id);
 			column_int64(&c[1], p->keys[a->key].id);
-			add_id(&c[2], episode);
+			column_id(&c[2], episode);
 			column_add(&c[3], TimestampTzGetDatum(a->at), false);
 			column_add(&c[4], BoolGetDatum(a->firing), false);
 		}
 		else if (p->keys[a->key].refold && episode != a->old_episode)
 		{
 			column_int64(&u[0], a->id);
-			add_id(&u[1], episode);
+			column_id(&u[1], episode);
 		}
 	}
-	if (c[0].n > 0)
-		query_columns(&insert, c, 5, NULL, NULL);
+	insert_columns("placement", names, c, lengthof(names));
 	if (u[0].n > 0)
 		query_columns(&update, u, 2, NULL, NULL);
 }
@@ -145,7 +121,7 @@ save_placements(Pass *p)
 /* ---- episodes -------------------------------------------------------------------- */
 
 /* Oids of the labels of tracer.severity, in order. */
-static void
+void
 severity_labels(Oid *type, Oid labels[4])
 {
 	static const char *const names[] = {"info", "warning", "error", "critical"};
@@ -169,26 +145,22 @@ episode_differs(const Pass *p, int32 i, int64 parent, int64 base_parent, char ba
 		base_because != e->stored_base_because || c->origin_start != e->stored_origin_start;
 }
 
-/* Run ids of an episode as a text array in array syntax, or NULL. */
+/* Run ids of an episode as a text array. */
 static Datum
-runs_literal(const Pass *p, const CascadeEpisode *c)
+runs_array(const Pass *p, const CascadeEpisode *c)
 {
-	StringInfoData buf;
+	Datum	   *runs = palloc(sizeof(Datum) * c->nruns);
 
-	initStringInfo(&buf);
 	for (int32 r = 0; r < c->nruns; r++)
-	{
-		appendStringInfoString(&buf, r ? ",\"" : "{\"");
-		for (const char *s = p->runs[c->runs[r]]; *s; s++)
-		{
-			if (*s == '"' || *s == '\\')
-				appendStringInfoChar(&buf, '\\');
-			appendStringInfoChar(&buf, *s);
-		}
-		appendStringInfoChar(&buf, '"');
-	}
-	appendStringInfoChar(&buf, '}');
-	return CStringGetTextDatum(buf.data);
+		runs[r] = CStringGetTextDatum(p->runs[c->runs[r]]);
+	return PointerGetDatum(construct_array(runs, c->nruns, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* Arrays cannot be a parameter's elements: those of a statement are text. */
+static Datum
+array_literal(Datum array)
+{
+	return CStringGetTextDatum(OidOutputFunctionCall(F_ARRAY_OUT, array));
 }
 
 #define EPISODE_PARAMETERS 18
@@ -196,14 +168,10 @@ runs_literal(const Pass *p, const CascadeEpisode *c)
 static void
 save_episodes(Pass *p)
 {
-	static Statement insert = {
-		"INSERT INTO tracer.episode (episode_id, key_id, incident_id, parent_id, because, hops, "
-		"       suspect_id, base_parent_id, base_because, origin_at, started_at, last_fired_at, "
-		"       resolved_at, chronic_from, severity, alert_count, first_alert_id, run_ids) "
-		"SELECT u.a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, q, r, s::text[] "
-		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
-		"              $15, $16, $17, $18) "
-		"    u(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, q, r, s)"
+	static const char *const names[] = {
+		"episode_id", "key_id", "incident_id", "parent_id", "because", "hops", "suspect_id", "base_parent_id",
+		"base_because", "origin_at", "started_at", "last_fired_at", "resolved_at", "chronic_from", "severity",
+		"alert_count", "first_alert_id", "run_ids"
 	};
 	static Statement update = {
 		"UPDATE tracer.episode x SET key_id = b, incident_id = c, parent_id = d, because = e, "
@@ -228,7 +196,7 @@ save_episodes(Pass *p)
 		Oid			types[EPISODE_PARAMETERS] = {
 			INT8OID, INT8OID, INT8OID, INT8OID, CHAROID, INT4OID, INT8OID, INT8OID, CHAROID,
 			TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-			severity, INT8OID, INT8OID, TEXTOID
+			severity, INT8OID, INT8OID, s == 0 ? TEXTARRAYOID : TEXTOID
 		};
 
 		for (int i = 0; i < EPISODE_PARAMETERS; i++)
@@ -242,6 +210,7 @@ save_episodes(Pass *p)
 		int64		parent,
 					base_parent = 0;
 		char		base_because = '\0';
+		Datum		runs;
 		Column	   *c;
 
 		if (!e->affected && !e->row_new && !e->row_changed && !ce->decided)
@@ -265,151 +234,29 @@ save_episodes(Pass *p)
 		c = set[e->row_new ? 0 : 1];
 		column_int64(&c[0], e->id);
 		column_int64(&c[1], p->keys[e->key].id);
-		add_id(&c[2], e->new_incident);
-		add_id(&c[3], parent);
-		add_char(&c[4], e->because);
+		column_id(&c[2], e->new_incident);
+		column_id(&c[3], parent);
+		column_char(&c[4], e->because);
 		column_add(&c[5], Int32GetDatum(ce->hops), false);
-		add_id(&c[6], e->suspect);
-		add_id(&c[7], base_parent);
-		add_char(&c[8], base_because);
+		column_id(&c[6], e->suspect);
+		column_id(&c[7], base_parent);
+		column_char(&c[8], base_because);
 		column_add(&c[9], TimestampTzGetDatum(ce->origin_start), false);
 		column_add(&c[10], TimestampTzGetDatum(ce->start), false);
 		column_add(&c[11], TimestampTzGetDatum(ce->last), false);
-		add_time(&c[12], ce->end, CASCADE_NEVER);
-		add_time(&c[13], ce->chronic_from, CASCADE_NEVER);
+		column_time(&c[12], ce->end, CASCADE_NEVER);
+		column_time(&c[13], ce->chronic_from, CASCADE_NEVER);
 		column_add(&c[14], ObjectIdGetDatum(labels[ce->severity]), false);
 		column_int64(&c[15], e->alerts);
 		column_int64(&c[16], e->first_alert);
-		column_add(&c[17], ce->nruns > 0 ? runs_literal(p, ce) : (Datum) 0, ce->nruns == 0);
+		runs = ce->nruns > 0 ? runs_array(p, ce) : (Datum) 0;
+		column_add(&c[17], ce->nruns > 0 && !e->row_new ? array_literal(runs) : runs, ce->nruns == 0);
 	}
 	if (p->gone.n > 0)
 		query_columns(&delete, &p->gone, 1, NULL, NULL);
 	if (set[1][0].n > 0)
 		query_columns(&update, set[1], EPISODE_PARAMETERS, NULL, NULL);
-	if (set[0][0].n > 0)
-		query_columns(&insert, set[0], EPISODE_PARAMETERS, NULL, NULL);
-}
-
-/* ---- incidents --------------------------------------------------------------------- */
-
-static bool
-is_placed(const Pass *p, const PassIncident *inc)
-{
-	for (int32 e = inc->first_member; e != CASCADE_NONE; e = p->next_member[e])
-		if (p->place_node[p->ce[e].place] != GRAPH_NONE)
-			return true;
-	return false;
-}
-
-#define INCIDENT_PARAMETERS 16
-
-static void
-save_incidents(Pass *p)
-{
-	/* events first: they compare with what the incident's row says so far */
-	static Statement events = {
-		"INSERT INTO tracer.incident_event (incident_id, at, kind, detail) "
-		"SELECT u.a, CASE WHEN i.incident_id IS NULL THEN u.f ELSE now() END, v.kind, v.detail "
-		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
-		"    u(a, b, c, d, e, f, g, h, j, k, l, m, n, o, p, q) "
-		"  LEFT JOIN tracer.incident i ON i.incident_id = u.a, "
-		"       LATERAL (VALUES "
-		"         ('opened', NULL, i.incident_id IS NULL), "
-		"         ('root_changed', NULL, (i.origin_id, coalesce(i.suspect_id, 0)) IS DISTINCT FROM (u.b, coalesce(u.c, 0)) "
-		"                                AND i.incident_id IS NOT NULL), "
-		"         ('severity', i.severity || ' to ' || u.h, u.h > i.severity), "
-		"         ('resolved', NULL, u.g IS NOT NULL AND i.ended_at IS NULL), "
-		"         ('reopened', NULL, u.g IS NULL AND i.ended_at IS NOT NULL)) v(kind, detail, holds) "
-		" WHERE v.holds"
-	};
-	static Statement save = {
-		"INSERT INTO tracer.incident AS i (incident_id, origin_id, suspect_id, placed, last_alert_at, "
-		"       opened_at, ended_at, severity, alert_count, asset_count, open_count, origin_open, "
-		"       confidence, title, root_asset) "
-		"SELECT u.a, b, c, d, e, f, g, h, j, k, l, m, n, t.title, coalesce(q, s.name) "
-		"  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
-		"    u(a, b, c, d, e, f, g, h, j, k, l, m, n, o, p, q) "
-		"  LEFT JOIN tracer.alert t ON t.alert_id = u.o "
-		"  LEFT JOIN tracer.asset s ON s.asset_id = u.p "
-		"    ON CONFLICT (incident_id) DO UPDATE SET merged_into = NULL, "
-		"       origin_id = excluded.origin_id, suspect_id = excluded.suspect_id, "
-		"       placed = excluded.placed, opened_at = excluded.opened_at, "
-		"       last_alert_at = excluded.last_alert_at, ended_at = excluded.ended_at, "
-		"       severity = excluded.severity, alert_count = excluded.alert_count, "
-		"       asset_count = excluded.asset_count, open_count = excluded.open_count, "
-		"       origin_open = excluded.origin_open, confidence = excluded.confidence, "
-		"       root_asset = excluded.root_asset, title = coalesce(excluded.title, i.title)"
-	};
-	static Statement redirect = {
-		"WITH u AS (SELECT * FROM unnest($1, $2) u(loser, winner)), "
-		"     told AS (INSERT INTO tracer.incident_event (incident_id, at, kind, detail) "
-		"              SELECT v.incident_id, now(), 'merged', v.detail FROM u, LATERAL (VALUES "
-		"                (u.loser, 'into incident ' || u.winner), "
-		"                (u.winner, 'incident ' || u.loser || ' merged into this one')) v(incident_id, detail)) "
-		"UPDATE tracer.incident i SET merged_into = u.winner, alert_count = 0, asset_count = 0, "
-		"       open_count = 0 FROM u WHERE i.incident_id = u.loser"
-	};
-	/* a redirect to what now redirects itself leads on at once */
-	static Statement follow = {
-		"UPDATE tracer.incident i SET merged_into = u.winner "
-		"  FROM unnest($1, $2) u(loser, winner) "
-		" WHERE i.merged_into = u.loser AND i.incident_id <> u.winner"
-	};
-	Oid			severity,
-				labels[4];
-	Column		c[INCIDENT_PARAMETERS],
-				r[2];
-
-	severity_labels(&severity, labels);
-	{
-		Oid			types[INCIDENT_PARAMETERS] = {
-			INT8OID, INT8OID, INT8OID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-			severity, INT8OID, INT8OID, INT8OID, BOOLOID, FLOAT4OID, INT8OID, INT8OID, TEXTOID
-		};
-
-		for (int i = 0; i < INCIDENT_PARAMETERS; i++)
-			column_init(&c[i], types[i]);
-	}
-	for (int32 i = 0; i < p->nincidents; i++)
-	{
-		PassIncident *inc = &p->incidents[i];
-
-		column_int64(&c[0], inc->number);
-		column_int64(&c[1], p->pe[inc->root].id);
-		add_id(&c[2], inc->suspect);
-		column_add(&c[3], BoolGetDatum(is_placed(p, inc)), false);
-		column_add(&c[4], TimestampTzGetDatum(inc->last_alert_at), false);
-		column_add(&c[5], TimestampTzGetDatum(inc->opened_at), false);
-		add_time(&c[6], inc->ended_at, CASCADE_NEVER);
-		column_add(&c[7], ObjectIdGetDatum(labels[inc->severity]), false);
-		column_int64(&c[8], inc->nalerts);
-		column_int64(&c[9], inc->nassets);
-		column_int64(&c[10], inc->nopen);
-		column_add(&c[11], BoolGetDatum(p->ce[inc->root].end == CASCADE_NEVER), false);
-		column_add(&c[12], Float4GetDatum((float4) inc->confidence), false);
-		column_int64(&c[13], p->pe[inc->root].first_alert);
-		add_id(&c[14], inc->best);
-		column_add(&c[15], inc->best_name ? CStringGetTextDatum(inc->best_name) : (Datum) 0,
-				   inc->best_name == NULL);
-	}
-	if (c[0].n > 0)
-	{
-		query_columns(&events, c, INCIDENT_PARAMETERS, NULL, NULL);
-		query_columns(&save, c, INCIDENT_PARAMETERS, NULL, NULL);
-	}
-
-	column_init(&r[0], INT8OID);
-	column_init(&r[1], INT8OID);
-	for (int32 i = 0; i < p->nredirects; i++)
-	{
-		column_int64(&r[0], p->redirects[i].number);
-		column_int64(&r[1], p->incidents[p->redirects[i].incident].number);
-	}
-	if (r[0].n > 0)
-	{
-		query_columns(&redirect, r, 2, NULL, NULL);
-		query_columns(&follow, r, 2, NULL, NULL);
-	}
+	insert_columns("episode", names, set[0], lengthof(names));
 }
 
 /* Gives new episodes their ids, which evidence refers to. */

@@ -12,7 +12,7 @@
 #include "utils/jsonb.h"
 
 #include "incident/pass.h"
-#include "setting/peek.h"
+#include "table/peek.h"
 #include "setting/setting.h"
 
 static void

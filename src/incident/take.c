@@ -184,7 +184,7 @@ read_names(Take *t)
 		if (n == 0 || strcmp(t->meanings[n - 1].called, t->meanings[i].called) != 0)
 		{
 			t->meanings[n++] = t->meanings[i];
-			column_add(&names, CStringGetTextDatum(t->meanings[i].called), false);
+			column_text(&names, t->meanings[i].called);
 		}
 	t->nmeanings = n;
 	query_columns(&st, &names, 1, meaning_row, t);
@@ -254,9 +254,9 @@ look_up_keys(Pass *p)
 		if (!k->touched)
 			continue;
 		column_add(&c[0], Int32GetDatum(i), false);
-		column_add(&c[1], CStringGetTextDatum(k->dedup), false);
-		column_add(&c[2], CStringGetTextDatum(k->source), false);
-		column_add(&c[3], k->asset ? CStringGetTextDatum(k->asset) : (Datum) 0, k->asset == NULL);
+		column_text(&c[1], k->dedup);
+		column_text(&c[2], k->source);
+		column_text(&c[3], k->asset);
 	}
 	if (c[0].n > 0)
 		query_columns(&st, c, 4, lookup_row, p);

@@ -379,15 +379,7 @@ COMMENT ON COLUMN tracer.notify_timer.next_at IS 'When.';
 
 -- Without a channel there is nobody to tell, and no planner need ever run.
 CREATE FUNCTION tracer.note_news() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF EXISTS (SELECT FROM tracer.channel) THEN
-        INSERT INTO tracer.notify_news (incident_id) SELECT DISTINCT n.incident_id FROM new_rows n;
-    END IF;
-    RETURN NULL;
-END
-$$;
+LANGUAGE C AS 'MODULE_PATHNAME', 'tracer_note_news';
 COMMENT ON FUNCTION tracer.note_news() IS 'Trigger function: tells the planner which incidents changed.';
 CREATE TRIGGER notify_insert AFTER INSERT ON tracer.incident
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tracer.note_news();

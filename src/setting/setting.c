@@ -22,7 +22,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "setting/peek.h"
+#include "table/peek.h"
 #include "setting/setting.h"
 
 PG_FUNCTION_INFO_V1(tracer_get);

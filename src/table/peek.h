@@ -12,8 +12,17 @@ extern void peek_begin(void);
 extern void peek_end(void);
 extern Relation peek_open(const char *table);
 extern bool peek_empty(const char *table);
+extern bool peek_any(const char *table);
 extern void peek_versions(StringInfo out, const char *table);
 extern bool peek_unseen(const char *table, const char *index, Datum seen);
 extern int	peek_recent(const char *table, const char *index, Datum seen, int max);
+
+typedef struct PeekById PeekById;
+
+extern PeekById *peek_by_id_begin(const char *table, const char *index);
+extern int	peek_column(const PeekById *peek, const char *column);
+extern struct TupleTableSlot *peek_by_id(PeekById *peek, int64 id);
+extern char *peek_text_by_id(const char *table, const char *index, const char *column, int64 id);
+extern void peek_by_id_end(PeekById *peek);
 
 #endif							/* TRACER_PEEK_H */

@@ -13,17 +13,20 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "storage/bufmgr.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "setting/peek.h"
+#include "table/peek.h"
 
 /* From here to peek_end() a new snapshot is active, as for a query. */
 void
@@ -59,6 +62,21 @@ peek_empty(const char *table)
 
 	table_close(rel, AccessShareLock);
 	return empty;
+}
+
+/* Does a table, of a few rows, have any that a snapshot taken now shows? */
+bool
+peek_any(const char *table)
+{
+	Relation	rel = peek_open(table);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	bool		any = HeapTupleIsValid(systable_getnext(scan));
+
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return any;
 }
 
 /*
@@ -133,4 +151,79 @@ int
 peek_recent(const char *table, const char *index, Datum seen, int max)
 {
 	return look_since(table, index, seen, max, NULL);
+}
+
+/* ---- rows by the bigint that identifies them ----------------------------------- */
+
+struct PeekById
+{
+	Relation	rel;
+	Relation	index;
+	Snapshot	snapshot;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+};
+
+/* index is of one column, the id. */
+PeekById *
+peek_by_id_begin(const char *table, const char *index)
+{
+	PeekById   *peek = palloc(sizeof(PeekById));
+
+	CommandCounterIncrement();
+	peek->rel = peek_open(table);
+	peek->index = index_open(get_relname_relid(index, RelationGetNamespace(peek->rel)), AccessShareLock);
+	peek->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	peek->scan = index_beginscan_compat(peek->rel, peek->index, peek->snapshot, 1);
+	peek->slot = table_slot_create(peek->rel, NULL);
+	return peek;
+}
+
+/* A column's number, for slot_getattr(). */
+int
+peek_column(const PeekById *peek, const char *column)
+{
+	return get_attnum(RelationGetRelid(peek->rel), column);
+}
+
+/* The row, until the next is asked for; NULL if there is none. */
+TupleTableSlot *
+peek_by_id(PeekById *peek, int64 id)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
+	index_rescan(peek->scan, &key, 1, NULL, 0);
+	return index_getnext_slot(peek->scan, ForwardScanDirection, peek->slot) ? peek->slot : NULL;
+}
+
+void
+peek_by_id_end(PeekById *peek)
+{
+	index_endscan(peek->scan);
+	ExecDropSingleTupleTableSlot(peek->slot);
+	UnregisterSnapshot(peek->snapshot);
+	index_close(peek->index, AccessShareLock);
+	table_close(peek->rel, AccessShareLock);
+	pfree(peek);
+}
+
+/* One text of one row, in the current context; NULL if there is none. */
+char *
+peek_text_by_id(const char *table, const char *index, const char *column, int64 id)
+{
+	PeekById   *peek = peek_by_id_begin(table, index);
+	TupleTableSlot *row = peek_by_id(peek, id);
+	char	   *found = NULL;
+
+	if (row)
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(row, peek_column(peek, column), &isnull);
+
+		if (!isnull)
+			found = TextDatumGetCString(value);
+	}
+	peek_by_id_end(peek);
+	return found;
 }
