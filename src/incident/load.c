@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 
 #include "incident/pass.h"
 #include "table/peek.h"
@@ -29,25 +30,21 @@
 bool
 load_state(Pass *p)
 {
-	static Statement st = {"SELECT seen::text, system_id, pass, watermark, fingerprint FROM tracer.correlate_state"};
+	static const char *const columns[] = {"seen", "system_id", "pass", "watermark", "fingerprint"};
 	static Statement foreign = {"SELECT FROM tracer.foreign_row LIMIT 1"};
-	HeapTuple	row;
-	TupleDesc	desc;
-	char	   *before;
+	Datum		state[lengthof(columns)];
+	bool		null[lengthof(columns)];
 
 	p->first = true;
 	p->watermark = PG_INT64_MIN;
-	if (query(&st, 0, NULL, NULL, NULL) == 0)
+	if (!peek_row("correlate_state", columns, lengthof(columns), state, null))
 		return false;
-	row = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
-	p->seen = row_text(row, desc, 1);
-	p->first = (uint64) row_int64(row, desc, 2, 0) != GetSystemIdentifier();
-	p->pass_number = row_int64(row, desc, 3, 0);
-	p->watermark = row_int64(row, desc, 4, PG_INT64_MIN);
-	before = row_text(row, desc, 5);
-	p->settings_changed = before == NULL || strcmp(before, p->fingerprint) != 0;
-	SPI_freetuptable(SPI_tuptable);
+	p->seen = OidOutputFunctionCall(F_PG_SNAPSHOT_OUT, state[0]);
+	p->first = (uint64) DatumGetInt64(state[1]) != GetSystemIdentifier();
+	p->pass_number = DatumGetInt64(state[2]);
+	if (!null[3])
+		p->watermark = DatumGetTimestampTz(state[3]);
+	p->settings_changed = null[4] || strcmp(TextDatumGetCString(state[4]), p->fingerprint) != 0;
 	if (!peek_empty("foreign_row") && query(&foreign, 0, NULL, NULL, NULL) > 0)
 	{
 		SPI_freetuptable(SPI_tuptable);

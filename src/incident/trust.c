@@ -13,6 +13,7 @@
 
 #include "incident/pass.h"
 #include "lineage/traverse.h"
+#include "table/peek.h"
 
 /* What is learned is believed nine times in ten at most. */
 static const double MOST_TRUST = 0.9;
@@ -62,7 +63,7 @@ load_learned(Pass *p)
 	};
 
 	p->nlearned = 0;
-	if (p->graph == NULL)
+	if (p->graph == NULL || !peek_any_by("lineage", "lineage_learned"))
 		return;
 	query_each(&st, 0, NULL, NULL, NULL, learned_row, p);
 	qsort(p->learned, p->nlearned, sizeof(PassLearned), compare_learned);

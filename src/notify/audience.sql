@@ -62,13 +62,10 @@ COMMENT ON COLUMN tracer.incident_state.resolution IS 'What the person who resol
 COMMENT ON COLUMN tracer.incident_state.runbook_url IS 'Guide of the root cause; NULL: none.';
 COMMENT ON COLUMN tracer.incident_state.said IS 'What a thread remembers of it once it was told.';
 
+-- Bound when it is made, and part of the query that asks it.
 CREATE FUNCTION tracer.incident_state(incidents bigint[]) RETURNS SETOF tracer.incident_state
-LANGUAGE plpgsql STABLE ROWS 100
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
+LANGUAGE sql STABLE ROWS 100
+BEGIN ATOMIC
     SELECT i.incident_id, i.title, i.severity,
            i.ended_at IS NOT NULL AND (i.reopened_at IS NULL OR i.reopened_at < i.ended_at),
            i.resolution IS NOT NULL,
@@ -80,8 +77,7 @@ BEGIN
            jsonb_build_object('incident', i.incident_id, 'root', coalesce(c.asset, s.name, k.asset), 'severity', i.severity,
              'resolved', i.ended_at IS NOT NULL AND (i.reopened_at IS NULL OR i.reopened_at < i.ended_at),
              'acknowledged_by', i.acknowledged_by, 'assets', i.asset_count, 'notes', h.notes, 'splits', h.splits)
-      FROM unnest(incidents) AS u (id)
-      JOIN tracer.incident i ON i.incident_id = u.id AND i.merged_into IS NULL
+      FROM tracer.incident i
       LEFT JOIN tracer.episode o ON o.episode_id = i.origin_id
       LEFT JOIN tracer.alert_key k ON k.key_id = o.key_id
       LEFT JOIN tracer.asset s ON s.asset_id = i.suspect_id
@@ -92,9 +88,10 @@ BEGIN
                                 count(*) FILTER (WHERE v.kind IN ('note', 'confirmed')) AS notes,
                                 count(*) FILTER (WHERE v.kind = 'split') AS splits
                            FROM tracer.incident_event v
-                          WHERE v.incident_id = i.incident_id) AS h;
-END
-$$;
+                          WHERE v.incident_id = i.incident_id) AS h
+     WHERE i.incident_id = ANY (incident_state.incidents)
+       AND i.merged_into IS NULL;
+END;
 COMMENT ON FUNCTION tracer.incident_state(bigint[]) IS 'What notifications need to know of each of these incidents, in one look. Numbers that were merged away give no row.';
 
 CREATE FUNCTION tracer.matcher_holds(op text, wanted text, found jsonb) RETURNS boolean

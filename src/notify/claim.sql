@@ -177,8 +177,10 @@ BEGIN
 
     FOR n IN
         WITH fact AS MATERIALIZED (
-            SELECT f.* FROM tracer.message_facts(ARRAY(SELECT DISTINCT w.incident_id FROM tracer.notification w
-                                                        WHERE w.notification_id = ANY (picked) AND w.incident_id IS NOT NULL)) f
+            SELECT f.*
+              FROM tracer.message_facts((SELECT array_agg(DISTINCT w.incident_id)
+                                           FROM (SELECT d.incident_id FROM tracer.notification d WHERE d.notification_id = ANY (picked) OFFSET 0) AS w
+                                          WHERE w.incident_id IS NOT NULL)) f
         ), claimed AS (
             UPDATE tracer.notification w
                SET state = 'sending', attempt = w.attempt + 1, due_at = at + lease, said = f.said, event = e.events[1], events = e.events
@@ -194,7 +196,7 @@ BEGIN
             RETURNING w.notification_id, w.attempt, w.channel, w.incident_id, w.thread_id, w.key, w.event, w.events, w.form, w.mode, w.role, w.reason,
                       w.created_at, w.body, f.facts
         ), clean AS (
-            UPDATE tracer.thread t SET dirty = false FROM claimed x WHERE t.thread_id = x.thread_id AND t.dirty
+            UPDATE tracer.thread t SET dirty = false WHERE t.thread_id = ANY (ARRAY(SELECT x.thread_id FROM claimed x)) AND t.dirty
         )
         SELECT x.notification_id, x.attempt, x.channel, c.kind, x.facts, x.key,
                jsonb_build_object('event', x.event, 'events', x.events, 'form', x.form, 'mode', x.mode, 'role', x.role, 'reason', x.reason,
@@ -204,7 +206,7 @@ BEGIN
                coalesce((SELECT jsonb_object_agg(q.name, q.value) FROM tracer.secret q WHERE q.channel = x.channel), '{}') AS secrets
           FROM claimed x
           JOIN tracer.channel c ON c.name = x.channel
-          LEFT JOIN tracer.thread t ON t.thread_id = x.thread_id
+          LEFT JOIN LATERAL (SELECT h.key, h.ref, h.said FROM tracer.thread h WHERE h.thread_id = x.thread_id OFFSET 0) AS t ON true
          ORDER BY array_position(picked, x.notification_id)
     LOOP
         BEGIN

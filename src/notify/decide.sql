@@ -184,7 +184,9 @@ BEGIN
                 coalesce(bool_and(t.failed_at IS NOT NULL) FILTER (WHERE t.thread_id IS NOT NULL), false) AS unreachable,
                 min(CASE WHEN t.paged_at IS NULL THEN at ELSE greatest(t.paged_at, armed_at) END) FILTER (WHERE t.failed_at IS NULL) AS paged_at
            FROM audience a
-           LEFT JOIN tracer.thread t ON t.incident_id = a.incident_id AND t.closed_at IS NULL AND t.channel = ANY (a.page) AND a.mode = 'page'
+           LEFT JOIN LATERAL (SELECT x.thread_id, x.failed_at, x.paged_at FROM tracer.thread x
+                               WHERE x.incident_id = a.incident_id AND x.closed_at IS NULL AND x.channel = ANY (a.page) AND a.mode = 'page'
+                              OFFSET 0) AS t ON true -- by key, however many threads there are
           WHERE a.role = 'root'
           GROUP BY a.incident_id
     ), suppression AS (

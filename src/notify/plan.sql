@@ -143,6 +143,7 @@ BEGIN
               FROM decision d
              WHERE d.action = 'update'
                AND t.thread_id = d.thread_id
+               AND t.thread_id = ANY (ARRAY(SELECT x.thread_id FROM unnest(decisions) AS x WHERE x.action = 'update')) -- by key
             RETURNING t.thread_id, t.incident_id, t.channel, t.mode, t.role, t.reason, t.key, t.seq, t.shadow,
                       d.events, d.brief, d.edits AND (t.ref ? 'ts' OR t.shadow) AS edits
         ), message AS (
@@ -193,6 +194,7 @@ COMMENT ON FUNCTION tracer.plan_notifications(timestamptz, int) IS 'Decides what
 
 CREATE FUNCTION tracer.next_notification_at() RETURNS timestamptz
 LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -88,9 +88,9 @@ BEGIN
                n.give_up_at
           FROM unnest(notification_id, attempt, status, error, retry_after, response, started_at, connect_ms, total_ms)
                AS u (id, attempt, status, error, retry_after, response, started_at, connect_ms, total_ms)
-          JOIN tracer.notification n ON n.notification_id = u.id
+         CROSS JOIN LATERAL (SELECT d.* FROM tracer.notification d WHERE d.notification_id = u.id OFFSET 0) AS n
           LEFT JOIN tracer.channel c ON c.name = n.channel
-          LEFT JOIN tracer.thread t ON t.thread_id = n.thread_id
+          LEFT JOIN LATERAL (SELECT h.thread_id, h.ref FROM tracer.thread h WHERE h.thread_id = n.thread_id OFFSET 0) AS t ON true
          CROSS JOIN LATERAL tracer.delivery_outcome(c.kind, n.form, coalesce(c.settings ->> 'url' ILIKE 'smtp%' OR c.kind = 'email', false), u.status, u.response) AS o (outcome)
     ), logged AS (
         INSERT INTO tracer.delivery_attempt (notification_id, attempt, outcome, status, error, response, started_at, connect_ms, total_ms)
@@ -109,6 +109,7 @@ BEGIN
                                            least(at + random() * least(300, 2.0 ^ least(r.attempt, 10)) * interval '1 second', n.give_up_at)) END
           FROM result r
          WHERE n.notification_id = r.id
+           AND n.notification_id = ANY (record_deliveries.notification_id) -- by key
            AND (r.current OR r.open AND r.outcome = 'sent')
         RETURNING n.notification_id
     ), told AS (
@@ -125,9 +126,10 @@ BEGIN
                           FILTER (WHERE r.outcome IN ('sent', 'more') AND r.kind = 'slack'))[1] AS ref
                   FROM result r
                   JOIN done d ON d.notification_id = r.id
-                  JOIN tracer.thread t ON t.thread_id = r.thread_id
+                 CROSS JOIN LATERAL (SELECT h.dirty, h.ref FROM tracer.thread h WHERE h.thread_id = r.thread_id OFFSET 0) AS t
                  GROUP BY r.thread_id) AS x
          WHERE t.thread_id = x.thread_id
+           AND t.thread_id = ANY (ARRAY(SELECT r.thread_id FROM result r))
            AND (x.sent OR x.dead OR x.ref IS NOT NULL OR t.dirty)
         RETURNING t.incident_id, x.was_dirty OR x.dead AS look_again
     ), news AS (
@@ -169,6 +171,7 @@ WITH dead AS (
        SET state = 'dead', error = left(u.problem, 500)
       FROM unnest(bury.notifications, bury.problems) AS u (id, problem)
      WHERE n.notification_id = u.id
+       AND n.notification_id = ANY (bury.notifications)
     RETURNING n.*
 ), logged AS (
     INSERT INTO tracer.delivery_attempt (notification_id, attempt, outcome, error, started_at)
@@ -180,6 +183,7 @@ WITH dead AS (
            said_at = CASE WHEN t.said IS NOT NULL THEN bury.at END
       FROM dead d
      WHERE t.thread_id = d.thread_id
+       AND t.thread_id = ANY (ARRAY(SELECT x.thread_id FROM dead x))
 )
 INSERT INTO tracer.notify_news (incident_id) SELECT DISTINCT d.incident_id FROM dead d WHERE d.incident_id IS NOT NULL
 $$;

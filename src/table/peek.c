@@ -21,6 +21,7 @@
 #include "fmgr.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -64,13 +65,51 @@ peek_empty(const char *table)
 	return empty;
 }
 
-/* Does a table, of a few rows, have any that a snapshot taken now shows? */
+/*
+ * Some columns of a table's first row that a snapshot taken now shows, copied into
+ * the current context; false if there is none. For tables of one row, or to ask
+ * for any (no columns).
+ */
+bool
+peek_row(const char *table, const char *const *columns, int ncolumns, Datum *values, bool *nulls)
+{
+	Relation	rel = peek_open(table);
+	TupleDesc	desc = RelationGetDescr(rel);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	HeapTuple	row = systable_getnext(scan);
+	bool		found = HeapTupleIsValid(row);
+
+	for (int i = 0; found && i < ncolumns; i++)
+	{
+		AttrNumber	column = get_attnum(RelationGetRelid(rel), columns[i]);
+		Form_pg_attribute attribute = TupleDescAttr(desc, column - 1);
+
+		values[i] = heap_getattr(row, column, desc, &nulls[i]);
+		if (!nulls[i])
+			values[i] = datumCopy(values[i], attribute->attbyval, attribute->attlen);
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Does a table have any row that a snapshot taken now shows? */
 bool
 peek_any(const char *table)
 {
+	return peek_row(table, NULL, 0, NULL, NULL);
+}
+
+/* Does an index, of some of a table's rows, list any that a snapshot taken now shows? */
+bool
+peek_any_by(const char *table, const char *index)
+{
 	Relation	rel = peek_open(table);
+	Oid			indexid = get_relname_relid(index, RelationGetNamespace(rel));
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	SysScanDesc scan = systable_beginscan(rel, indexid, true, snapshot, 0, NULL);
 	bool		any = HeapTupleIsValid(systable_getnext(scan));
 
 	systable_endscan(scan);

@@ -13,6 +13,8 @@ extern void peek_end(void);
 extern Relation peek_open(const char *table);
 extern bool peek_empty(const char *table);
 extern bool peek_any(const char *table);
+extern bool peek_any_by(const char *table, const char *index);
+extern bool peek_row(const char *table, const char *const *columns, int ncolumns, Datum *values, bool *nulls);
 extern void peek_versions(StringInfo out, const char *table);
 extern bool peek_unseen(const char *table, const char *index, Datum seen);
 extern int	peek_recent(const char *table, const char *index, Datum seen, int max);

@@ -36,7 +36,8 @@ tracer_setup bench
 tracer_build
 tracer_start "fsync = on" "shared_buffers = 1GB" "jit = off" "max_wal_size = 16GB" "checkpoint_timeout = 1h" \
     "autovacuum = off" "maintenance_work_mem = 256MB" "max_parallel_workers_per_gather = 0" \
-    "shared_preload_libraries = 'tracer'" "tracer.databases = 'none'" "max_worker_processes = 20" "log_min_messages = error"
+    "shared_preload_libraries = 'tracer'" "tracer.databases = 'none'" "track_commit_timestamp = on" \
+    "max_worker_processes = 20" "log_min_messages = error"
 
 BENCH=$WORK/src/test/bench
 TABLE=$WORK/out/table
