@@ -45,3 +45,4 @@ SELECT t.relname, CASE WHEN n.read > 100 THEN format('%s rows read', n.read) ELS
  WHERE t.schemaname = 'tracer' AND t.relname IN ('incident', 'thread', 'notification', 'notify_timer', 'episode', 'alert_key')
  ORDER BY t.relname COLLATE "C";
 COMMIT;
+DROP EXTENSION tracer;

@@ -48,6 +48,15 @@ forbid_old_snapshots(const char *function)
 				 errhint("Run it in a READ COMMITTED transaction.")));
 }
 
+static bool passing;
+
+/* Is it a pass of this process that writes? */
+bool
+correlate_is_passing(void)
+{
+	return passing;
+}
+
 /*
  * Takes the correlator's lock until the end of the transaction. An advisory lock
  * of a class (field 4) that pg_advisory_lock() cannot name, so that no user can
@@ -60,6 +69,12 @@ take_lock(bool wait)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, get_extension_oid("tracer", false), 0, 3);
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+correlate_hold(void)
+{
+	take_lock(true);
 }
 
 /* An empty working set under the settings in force, with others laid over them. */
@@ -129,6 +144,13 @@ decide_cascade(Pass *p)
 	cascade_decide(&p->cascade);
 }
 
+/* Is this a pass that changes little of what is stored? */
+static bool
+keeps(const Pass *p, const News *news)
+{
+	return news->few_alerts && !news->names && !p->first && !p->settings_changed;
+}
+
 static void
 find_watermark(Pass *p)
 {
@@ -174,7 +196,7 @@ run_pass(Pass *p, const News *news)
 		if (news->lineage || p->settings_changed || p->renamed_keys.n > 0)
 			first = Min(first, young_from(p));
 		from = cascade_sub(first, reach_back(p));
-		load_window(p, IS_VALID_TIMESTAMP(from) ? from : from < 0 ? DT_NOBEGIN : DT_NOEND);
+		load_window(p, IS_VALID_TIMESTAMP(from) ? from : from < 0 ? DT_NOBEGIN : DT_NOEND, keeps(p, news));
 	}
 	else
 		p->loaded_from = PG_INT64_MIN;
@@ -219,7 +241,7 @@ run_pass(Pass *p, const News *news)
  * what is new, or 0.
  */
 static int64
-correlate(int64 max_alerts, bool wait, Datum regroup, int64 again, const char *function)
+one_pass(int64 max_alerts, bool wait, Datum regroup, int64 again, const char *function)
 {
 	Pass	   *p;
 	News		news;
@@ -248,6 +270,7 @@ correlate(int64 max_alerts, bool wait, Datum regroup, int64 again, const char *f
 	news = look_for_news(p, &seen_now);
 	if (!news.few || p->settings_changed || regroup)
 		query_many();
+	kept_begin(keeps(p, &news));
 	/* not before the snapshot: it must hold every edge that counts as seen */
 	if (news.lineage)
 		lineage_graph_recheck();
@@ -297,8 +320,27 @@ correlate(int64 max_alerts, bool wait, Datum regroup, int64 again, const char *f
 		}
 		else
 			save_state(p, p->first ? SEEN_NOTHING : p->seen);
+		kept_end();
 	}
 	SPI_finish();
+	return taken;
+}
+
+static int64
+correlate(int64 max_alerts, bool wait, Datum regroup, int64 again, const char *function)
+{
+	int64		taken;
+
+	passing = true;
+	PG_TRY();
+	{
+		taken = one_pass(max_alerts, wait, regroup, again, function);
+	}
+	PG_FINALLY();
+	{
+		passing = false;
+	}
+	PG_END_TRY();
 	return taken;
 }
 
@@ -398,6 +440,6 @@ tracer_regroup(PG_FUNCTION_ARGS)
 Datum
 tracer_hold_correlation(PG_FUNCTION_ARGS)
 {
-	take_lock(true);
+	correlate_hold();
 	PG_RETURN_VOID();
 }

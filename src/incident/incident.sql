@@ -269,6 +269,16 @@ COMMENT ON COLUMN tracer.correlate_state.pass IS 'How many passes there have bee
 COMMENT ON COLUMN tracer.correlate_state.watermark IS 'Latest event time taken, future times counting as the time of their pass; NULL: no alert yet. Decides what is quiet and how far back edited lineage re-places.';
 COMMENT ON COLUMN tracer.correlate_state.fingerprint IS 'Digest of all settings and rules that decide about grouping; a change of it re-places everything recent.';
 
+-- Processes that run passes keep episodes in memory and trust what they keep while
+-- this row is the version that their last pass left.
+CREATE FUNCTION tracer.void_kept() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'tracer_void_kept';
+COMMENT ON FUNCTION tracer.void_kept() IS 'Trigger function: what is written to episodes and keys outside a pass makes processes that keep them read them anew.';
+CREATE TRIGGER void_kept AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.episode FOR EACH STATEMENT EXECUTE FUNCTION tracer.void_kept();
+CREATE TRIGGER void_kept AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tracer.alert_key FOR EACH STATEMENT EXECUTE FUNCTION tracer.void_kept();
+ALTER TABLE tracer.episode ENABLE ALWAYS TRIGGER void_kept;
+ALTER TABLE tracer.alert_key ENABLE ALWAYS TRIGGER void_kept;
+
 -- Marks of transactions that brought rows with ids of other transactions.
 CREATE TABLE tracer.foreign_row (
     marked_at timestamptz NOT NULL DEFAULT now()

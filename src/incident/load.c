@@ -199,86 +199,154 @@ text_of(const EpisodeRow *r, int attno)
 	return r->null[attno] ? NULL : TextDatumGetCString(r->value[attno]);
 }
 
-static void
-episode_row(void *context, HeapTuple tuple, TupleDesc desc)
+/* An episode that is stored, unless it is here already. */
+void
+pass_add_stored(Pass *p, const StoredEpisode *row, int32 key)
 {
-	Pass	   *p = context;
-	EpisodeRow	r;
-	int64		id;
-	char	   *source,
-			   *dedup,
-			   *asset;
 	bool		found;
 	int32		at;
-	int64	   *entry;
+	int64	   *entry = hash_search(p->episode_index, &row->id, HASH_ENTER, &found);
 	CascadeEpisode *c;
 	PassEpisode *e;
-	PassKey    *k;
 
-	Assert(desc->natts == EPISODE_WIDTH);
-	heap_deform_tuple(tuple, desc, r.value + 1, r.null + 1);
-	id = int64_of(&r, 1, 0);
-	entry = hash_search(p->episode_index, &id, HASH_ENTER, &found);
-	if (found)					/* loaded before */
+	if (found)
 		return;
 	at = pass_add_episode(p);
 	entry[1] = at;
 	c = &p->ce[at];
 	e = &p->pe[at];
 
+	e->id = row->id;
+	e->key = key;
+	e->incident = row->incident;
+	e->stored_parent = row->parent;
+	e->stored_because = row->because;
+	e->stored_hops = row->hops;
+	e->stored_suspect = e->suspect = row->suspect;
+	e->stored_base_because = row->base_because;
+	e->stored_base_parent = row->base_parent;
+	e->stored_origin_start = c->origin_start = row->origin_start;
+	e->because = e->stored_because;
+	e->base_because = e->stored_base_because ? e->stored_base_because : e->stored_because;
+	e->alerts = row->alerts;
+	e->first_alert = row->first_alert;
+
+	c->because = e->base_because;
+	c->hops = e->stored_hops;
+	if (e->base_because == BECAUSE_SUSPECT || e->base_because == BECAUSE_RULE)
+		c->because = BECAUSE_ORIGIN;	/* what the rule alone says of it */
+	c->place = pass_place(p, key);
+	c->start = row->start;
+	c->last = row->last;
+	c->end = row->end;
+	c->quiet_at = cascade_add(c->last, p->keys[key].quiet_after);
+	c->chronic_from = row->chronic_from;
+	c->severity = row->severity;
+	if (row->nruns > 0)
+	{
+		int32	   *list = palloc(sizeof(int32) * row->nruns);
+
+		for (int32 i = 0; i < row->nruns; i++)
+			list[i] = pass_run(p, row->runs[i]);
+		qsort(list, row->nruns, sizeof(int32), compare_int32);
+		c->runs = list;
+		c->nruns = row->nruns;
+	}
+}
+
+static StoredEpisode
+episode_of_row(const EpisodeRow *r)
+{
+	StoredEpisode row = {
+		.id = int64_of(r, 1, 0), .incident = int64_of(r, 7, 0), .parent = int64_of(r, 8, 0),
+		.because = char_of(r, 9, BECAUSE_ORIGIN), .hops = DatumGetInt32(r->value[10]),
+		.suspect = int64_of(r, 11, 0), .base_parent = int64_of(r, 12, 0),
+		.base_because = char_of(r, 13, '\0'), .origin_start = int64_of(r, 14, 0),
+		.start = int64_of(r, 15, 0), .last = int64_of(r, 16, 0), .end = int64_of(r, 17, CASCADE_NEVER),
+		.chronic_from = int64_of(r, 18, CASCADE_NEVER), .severity = (int8) DatumGetInt32(r->value[19]),
+		.alerts = int64_of(r, 20, 0), .first_alert = int64_of(r, 21, 0)
+	};
+
+	if (!r->null[22])
+	{
+		Datum	   *items;
+
+		deconstruct_array(DatumGetArrayTypeP(r->value[22]), TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &row.nruns);
+		row.runs = palloc(sizeof(char *) * Max(row.nruns, 1));
+		for (int i = 0; i < row.nruns; i++)
+			row.runs[i] = TextDatumGetCString(items[i]);
+	}
+	return row;
+}
+
+/* Takes a row apart; the key that comes with it is made known to the pass. */
+static int32
+read_episode(Pass *p, HeapTuple tuple, TupleDesc desc, StoredEpisode *row)
+{
+	EpisodeRow	r;
+	char	   *source,
+			   *dedup,
+			   *asset;
+	int32		key;
+
+	Assert(desc->natts == EPISODE_WIDTH);
+	heap_deform_tuple(tuple, desc, r.value + 1, r.null + 1);
 	source = text_of(&r, 2);
 	dedup = text_of(&r, 3);
 	asset = text_of(&r, 4);
-	e->id = id;
-	e->key = pass_key(p, source, dedup, asset, int64_of(&r, 5, 0));
-	k = &p->keys[e->key];
-	k->id = int64_of(&r, 6, 0);
-	k->last_event = int64_of(&r, 23, PG_INT64_MIN);
+	key = pass_key(p, source, dedup, asset, int64_of(&r, 5, 0));
+	p->keys[key].id = int64_of(&r, 6, 0);
+	p->keys[key].last_event = int64_of(&r, 23, PG_INT64_MIN);
 	pfree(source);
 	pfree(dedup);
 	if (asset)
 		pfree(asset);
 
-	e->incident = int64_of(&r, 7, 0);
-	e->stored_parent = int64_of(&r, 8, 0);
-	e->stored_because = char_of(&r, 9, BECAUSE_ORIGIN);
-	e->stored_hops = DatumGetInt32(r.value[10]);
-	e->stored_suspect = e->suspect = int64_of(&r, 11, 0);
-	e->stored_base_because = char_of(&r, 13, '\0');
-	e->stored_base_parent = int64_of(&r, 12, 0);
-	e->stored_origin_start = c->origin_start = int64_of(&r, 14, 0);
-	e->because = e->stored_because;
-	e->base_because = e->stored_base_because ? e->stored_base_because : e->stored_because;
-	c->because = e->base_because;
-	c->hops = e->stored_hops;
-	if (e->base_because == BECAUSE_SUSPECT || e->base_because == BECAUSE_RULE)
-		c->because = BECAUSE_ORIGIN;	/* what the rule alone says of it */
-
-	c->place = pass_place(p, e->key);
-	c->start = int64_of(&r, 15, 0);
-	c->last = int64_of(&r, 16, 0);
-	c->end = int64_of(&r, 17, CASCADE_NEVER);
-	c->quiet_at = cascade_add(c->last, k->quiet_after);
-	c->chronic_from = int64_of(&r, 18, CASCADE_NEVER);
-	c->severity = (int8) DatumGetInt32(r.value[19]);
-	e->alerts = int64_of(&r, 20, 0);
-	e->first_alert = int64_of(&r, 21, 0);
-
-	if (!r.null[22])
-	{
-		Datum	   *items;
-		int			n;
-		int32	   *list;
-
-		deconstruct_array(DatumGetArrayTypeP(r.value[22]), TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &n);
-		list = palloc(sizeof(int32) * Max(n, 1));
-		for (int i = 0; i < n; i++)
-			list[i] = pass_run(p, TextDatumGetCString(items[i]));
-		qsort(list, n, sizeof(int32), compare_int32);
-		c->runs = list;
-		c->nruns = n;
-	}
+	*row = episode_of_row(&r);
+	return key;
 }
+
+static void
+episode_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	StoredEpisode row;
+	int32		key = read_episode(context, tuple, desc, &row);
+
+	pass_add_stored(context, &row, key);
+}
+
+/* One of the window, which is kept. */
+static void
+window_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	Pass	   *p = context;
+	StoredEpisode row;
+	int32		key = read_episode(p, tuple, desc, &row);
+
+	pass_add_stored(p, &row, key);
+	kept_put(&row, &p->keys[key]);
+}
+
+#ifdef TRACER_CHECK
+static void
+check_row(void *context, HeapTuple tuple, TupleDesc desc)
+{
+	EpisodeRow	r;
+	StoredEpisode row;
+	PassKey		key = {0};
+
+	heap_deform_tuple(tuple, desc, r.value + 1, r.null + 1);
+	row = episode_of_row(&r);
+	key.source = text_of(&r, 2);
+	key.dedup = text_of(&r, 3);
+	key.asset = text_of(&r, 4);
+	key.asset_id = int64_of(&r, 5, 0);
+	key.id = int64_of(&r, 6, 0);
+	key.last_event = int64_of(&r, 23, PG_INT64_MIN);
+	kept_check(&row, &key);
+	--*(int64 *) context;
+}
+#endif
 
 /* Of each key the last episode and those without an end, by start. */
 void
@@ -308,16 +376,32 @@ load_key_episodes(Pass *p)
 		query_columns(&st, &go_on, 1, episode_row, p);
 }
 
-/* Every stored episode that starts from a moment on. */
+/* Every stored episode that starts from a moment on; kept for the next pass, or not. */
 void
-load_window(Pass *p, int64 from)
+load_window(Pass *p, int64 from, bool keep)
 {
 	static Statement st = {EPISODE_COLUMNS " WHERE e.started_at >= $1"};
 	Oid			types[] = {TIMESTAMPTZOID};
 	Datum		values[] = {TimestampTzGetDatum(from)};
 
-	query_each(&st, 1, types, values, " ", episode_row, p);
 	p->loaded_from = from;
+	if (kept_load(p, from))
+	{
+#ifdef TRACER_CHECK
+		int64		left = kept_count(from);
+
+		if (left >= 0)
+			query_each(&st, 1, types, values, " ", check_row, &left);
+		if (left > 0)
+			elog(PANIC, "%lld episodes are kept that are not stored", (long long) left);
+#endif
+		return;
+	}
+	if (keep)
+		kept_start(from);
+	else
+		kept_forget();
+	query_each(&st, 1, types, values, " ", keep ? window_row : episode_row, p);
 }
 
 /* The incident of that old number is to be regrouped: its episodes are needed. */

@@ -98,8 +98,8 @@ look_for_news(Pass *p, char **seen)
 		news.names = peek_unseen("identity_log", "identity_log_xid", before);
 		news.lineage = peek_unseen("lineage_log", "lineage_log_xid", before);
 		news.changes = peek_unseen("change", "change_xid", before);
-		news.few = !news.names && !news.lineage && !news.changes &&
-			peek_recent("alert", "alert_xid", before, FEW) < FEW;
+		news.few_alerts = peek_recent("alert", "alert_xid", before, FEW) < FEW;
+		news.few = news.few_alerts && !news.names && !news.lineage && !news.changes;
 	}
 	peek_end();
 	if (news.lineage && !p->first)

@@ -10,6 +10,7 @@
  *	news.c		names, edges, changes -> what is dirty
  *	settings.c	settings, and whether they are the last pass's
  *	load.c		state, stored episodes, decisions
+ *	kept.c		stored episodes, from one pass to the next
  *	intern.c	names -> small numbers
  *	group.c		parents -> incidents
  *	number.c	incidents -> numbers
@@ -155,6 +156,29 @@ typedef struct PassEpisode
 	int64		stored_origin_start;
 	int64		stored_suspect;
 } PassEpisode;
+
+/* A row of tracer.episode. */
+typedef struct StoredEpisode
+{
+	int64		id;
+	int64		incident;		/* 0: none; so with the other ids */
+	int64		parent;
+	int64		suspect;
+	int64		base_parent;
+	int64		origin_start;
+	int64		start;
+	int64		last;
+	int64		end;			/* CASCADE_NEVER */
+	int64		chronic_from;	/* CASCADE_NEVER */
+	int64		alerts;
+	int64		first_alert;
+	int32		hops;
+	int32		nruns;
+	char	  **runs;
+	char		because;
+	char		base_because;	/* '\0': none */
+	int8		severity;
+} StoredEpisode;
 
 /* An incident that held alerts which an episode holds now. */
 typedef struct PassClaim
@@ -371,11 +395,12 @@ extern void fold_keys(Pass *p);
 extern bool load_state(Pass *p);
 extern int32 pass_add_episode(Pass *p);
 extern int32 pass_find_episode(Pass *p, int64 id);
+extern void pass_add_stored(Pass *p, const StoredEpisode *row, int32 key);
 extern void pass_add_ghost(Pass *p, int32 episode);
 extern void pass_add_claim(Pass *p, int64 number, int32 episode);
 extern void pass_drop_gone(Pass *p);
 extern void load_key_episodes(Pass *p);
-extern void load_window(Pass *p, int64 from);
+extern void load_window(Pass *p, int64 from, bool keep);
 extern void affect_incident(Pass *p, int64 number);
 extern bool is_affected(Pass *p, int64 number);
 extern void load_incidents(Pass *p, Column *numbers);
@@ -389,6 +414,20 @@ extern const char *asset_name(Pass *p, int64 asset_id);
 extern const char *node_name(Pass *p, uint32 node);
 extern int	compare_node_names(void *context, uint32 a, uint32 b);
 
+/* ---- kept.c ------------------------------------------------------------------ */
+extern void kept_begin(bool few);
+extern bool kept_load(Pass *p, int64 from);
+extern void kept_start(int64 from);
+extern void kept_key(const PassKey *k);
+extern void kept_put(const StoredEpisode *row, const PassKey *k);
+extern void kept_drop(int64 id);
+extern void kept_end(void);
+extern void kept_forget(void);
+#ifdef TRACER_CHECK
+extern int64 kept_count(int64 from);
+extern void kept_check(const StoredEpisode *row, const PassKey *k);
+#endif
+
 /* ---- news.c ----------------------------------------------------------------- */
 typedef struct News
 {
@@ -397,6 +436,7 @@ typedef struct News
 	bool		lineage;
 	bool		lineage_all;	/* too many edges to list */
 	bool		changes;
+	bool		few_alerts;
 	bool		few;			/* nothing but a few alerts */
 } News;
 
@@ -411,6 +451,8 @@ extern void trim_logs(const char *seen);
 
 /* ---- correlate.c ----------------------------------------------------------- */
 extern Pass *begin_pass(Datum overrides);
+extern bool correlate_is_passing(void);
+extern void correlate_hold(void);
 extern void run_pass(Pass *p, const News *news);
 
 /* ---- group.c ---------------------------------------------------------------- */

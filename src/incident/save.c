@@ -63,11 +63,14 @@ save_keys(Pass *p)
 			column_text(&c[3], k->asset);
 			column_id(&c[4], k->asset_id);
 			column_add(&c[5], TimestampTzGetDatum(last), false);
+			k->last_event = last;
 		}
 		else if (k->touched && last != k->last_event)
 		{
 			column_int64(&u[0], k->id);
 			column_add(&u[1], TimestampTzGetDatum(last), false);
+			k->last_event = last;
+			kept_key(k);
 		}
 	}
 	insert_columns("alert_key", names, c, lengthof(names));
@@ -133,27 +136,58 @@ severity_labels(Oid *type, Oid labels[4])
 									ObjectIdGetDatum(*type), CStringGetDatum(names[i]));
 }
 
-static bool
-episode_differs(const Pass *p, int32 i, int64 parent, int64 base_parent, char base_because)
+/* The row that an episode is to have. */
+static StoredEpisode
+episode_to_store(const Pass *p, int32 i)
 {
 	const PassEpisode *e = &p->pe[i];
 	const CascadeEpisode *c = &p->ce[i];
+	StoredEpisode row = {
+		.id = e->id, .incident = e->new_incident, .parent = e->parent == CASCADE_NONE ? 0 : p->pe[e->parent].id,
+		.because = e->because, .hops = c->hops, .suspect = e->suspect, .origin_start = c->origin_start,
+		.start = c->start, .last = c->last, .end = c->end, .chronic_from = c->chronic_from,
+		.severity = c->severity, .alerts = e->alerts, .first_alert = e->first_alert, .nruns = c->nruns
+	};
 
-	return e->row_changed || e->new_incident != e->incident || parent != e->stored_parent ||
-		e->because != e->stored_because || c->hops != e->stored_hops ||
-		e->suspect != e->stored_suspect || base_parent != e->stored_base_parent ||
-		base_because != e->stored_base_because || c->origin_start != e->stored_origin_start;
+	if (!e->affected)
+	{
+		/* the incident stays as it is: so does what holds in it */
+		row.parent = e->stored_parent;
+		row.base_parent = e->stored_base_parent;
+		row.base_because = e->stored_base_because;
+	}
+	else if (e->because == BECAUSE_PERSON)
+	{
+		row.base_parent = e->base_parent == CASCADE_NONE ? 0 : p->pe[e->base_parent].id;
+		row.base_because = e->base_because;
+	}
+	if (c->nruns > 0)
+	{
+		row.runs = palloc(sizeof(char *) * c->nruns);
+		for (int32 r = 0; r < c->nruns; r++)
+			row.runs[r] = p->runs[c->runs[r]];
+	}
+	return row;
+}
+
+static bool
+episode_differs(const PassEpisode *e, const StoredEpisode *row)
+{
+	return e->row_changed || row->incident != e->incident || row->parent != e->stored_parent ||
+		row->because != e->stored_because || row->hops != e->stored_hops ||
+		row->suspect != e->stored_suspect || row->base_parent != e->stored_base_parent ||
+		row->base_because != e->stored_base_because || row->origin_start != e->stored_origin_start;
 }
 
 /* Run ids of an episode as a text array. */
 static Datum
-runs_array(const Pass *p, const CascadeEpisode *c)
+runs_array(const StoredEpisode *row)
 {
-	Datum	   *runs = palloc(sizeof(Datum) * c->nruns);
+	Datum	   *runs = palloc(sizeof(Datum) * row->nruns);
 
-	for (int32 r = 0; r < c->nruns; r++)
-		runs[r] = CStringGetTextDatum(p->runs[c->runs[r]]);
-	return PointerGetDatum(construct_array(runs, c->nruns, TEXTOID, -1, false, TYPALIGN_INT));
+	for (int32 r = 0; r < row->nruns; r++)
+		runs[r] = CStringGetTextDatum(row->runs[r]);
+	return PointerGetDatum(construct_array(runs, row->nruns, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 /* Arrays cannot be a parameter's elements: those of a statement are text. */
@@ -205,53 +239,41 @@ save_episodes(Pass *p)
 
 	for (int32 i = 0; i < p->nepisodes; i++)
 	{
-		PassEpisode *e = &p->pe[i];
-		CascadeEpisode *ce = &p->ce[i];
-		int64		parent,
-					base_parent = 0;
-		char		base_because = '\0';
+		const PassEpisode *e = &p->pe[i];
+		StoredEpisode row;
 		Datum		runs;
 		Column	   *c;
 
-		if (!e->affected && !e->row_new && !e->row_changed && !ce->decided)
+		if (!e->affected && !e->row_new && !e->row_changed && !p->ce[i].decided)
 			continue;
-		parent = e->parent == CASCADE_NONE ? 0 : p->pe[e->parent].id;
-		if (!e->affected)
-		{
-			/* the incident stays as it is: so does what holds in it */
-			parent = e->stored_parent;
-			base_parent = e->stored_base_parent;
-			base_because = e->stored_base_because;
-		}
-		else if (e->because == BECAUSE_PERSON)
-		{
-			base_parent = e->base_parent == CASCADE_NONE ? 0 : p->pe[e->base_parent].id;
-			base_because = e->base_because;
-		}
-		if (!e->row_new && !episode_differs(p, i, parent, base_parent, base_because))
+		row = episode_to_store(p, i);
+		if (!e->row_new && !episode_differs(e, &row))
 			continue;
+		kept_put(&row, &p->keys[e->key]);
 
 		c = set[e->row_new ? 0 : 1];
-		column_int64(&c[0], e->id);
+		column_int64(&c[0], row.id);
 		column_int64(&c[1], p->keys[e->key].id);
-		column_id(&c[2], e->new_incident);
-		column_id(&c[3], parent);
-		column_char(&c[4], e->because);
-		column_add(&c[5], Int32GetDatum(ce->hops), false);
-		column_id(&c[6], e->suspect);
-		column_id(&c[7], base_parent);
-		column_char(&c[8], base_because);
-		column_add(&c[9], TimestampTzGetDatum(ce->origin_start), false);
-		column_add(&c[10], TimestampTzGetDatum(ce->start), false);
-		column_add(&c[11], TimestampTzGetDatum(ce->last), false);
-		column_time(&c[12], ce->end, CASCADE_NEVER);
-		column_time(&c[13], ce->chronic_from, CASCADE_NEVER);
-		column_add(&c[14], ObjectIdGetDatum(labels[ce->severity]), false);
-		column_int64(&c[15], e->alerts);
-		column_int64(&c[16], e->first_alert);
-		runs = ce->nruns > 0 ? runs_array(p, ce) : (Datum) 0;
-		column_add(&c[17], ce->nruns > 0 && !e->row_new ? array_literal(runs) : runs, ce->nruns == 0);
+		column_id(&c[2], row.incident);
+		column_id(&c[3], row.parent);
+		column_char(&c[4], row.because);
+		column_add(&c[5], Int32GetDatum(row.hops), false);
+		column_id(&c[6], row.suspect);
+		column_id(&c[7], row.base_parent);
+		column_char(&c[8], row.base_because);
+		column_add(&c[9], TimestampTzGetDatum(row.origin_start), false);
+		column_add(&c[10], TimestampTzGetDatum(row.start), false);
+		column_add(&c[11], TimestampTzGetDatum(row.last), false);
+		column_time(&c[12], row.end, CASCADE_NEVER);
+		column_time(&c[13], row.chronic_from, CASCADE_NEVER);
+		column_add(&c[14], ObjectIdGetDatum(labels[row.severity]), false);
+		column_int64(&c[15], row.alerts);
+		column_int64(&c[16], row.first_alert);
+		runs = row.nruns > 0 ? runs_array(&row) : (Datum) 0;
+		column_add(&c[17], row.nruns > 0 && !e->row_new ? array_literal(runs) : runs, row.nruns == 0);
 	}
+	for (int i = 0; i < p->gone.n; i++)
+		kept_drop(DatumGetInt64(p->gone.values[i]));
 	if (p->gone.n > 0)
 		query_columns(&delete, &p->gone, 1, NULL, NULL);
 	if (set[1][0].n > 0)
