@@ -10,6 +10,7 @@
 
 #include "common/hashfn.h"
 
+#include "incident/idtab.h"
 #include "incident/pass.h"
 
 /* ---- keys: (source, dedup_key, asset) ---------------------------------------- */
@@ -100,8 +101,7 @@ pass_create_indexes(Pass *p)
 	p->run_index = nametab_create(p->context, 64, NULL);
 	p->source_index = nametab_create(p->context, 16, NULL);
 	p->place_index = nametab_create(p->context, 256, NULL);
-	p->episode_index = hash_create("tracer episodes", 1024, &ctl,
-								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	p->episode_index = idtab_create(p->context, 1024, NULL);
 	p->affected = hash_create("tracer affected incidents", 64, &ctl,
 							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	ctl.entrysize = sizeof(AssetName);

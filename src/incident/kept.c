@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 
 #include "incident/correlate.h"
+#include "incident/idtab.h"
 #include "incident/pass.h"
 #include "table/peek.h"
 
@@ -62,11 +63,11 @@ static struct
 	int32		n,
 				max,
 				ngone;
-	HTAB	   *episode_index;	/* id -> index */
+	struct idtab_hash *episode_index;	/* id -> index */
 	KeptKey    *keys;
 	int32		nkeys,
 				maxkeys;
-	HTAB	   *key_index;		/* id -> index */
+	struct idtab_hash *key_index;	/* id -> index */
 	uint64		pass;
 } kept;
 
@@ -105,18 +106,15 @@ kept_begin(bool keep)
 void
 kept_start(int64 from)
 {
-	HASHCTL		ctl = {.keysize = sizeof(int64), .entrysize = 2 * sizeof(int64)};
-
 	kept_forget();
 	kept.context = AllocSetContextCreate(TopMemoryContext, "tracer kept episodes", ALLOCSET_DEFAULT_SIZES);
-	ctl.hcxt = kept.context;
 	kept.from = from;
 	kept.n = kept.ngone = kept.nkeys = 0;
 	kept.max = kept.maxkeys = 256;
 	kept.episodes = MemoryContextAlloc(kept.context, sizeof(KeptEpisode) * kept.max);
 	kept.keys = MemoryContextAlloc(kept.context, sizeof(KeptKey) * kept.maxkeys);
-	kept.episode_index = hash_create("tracer kept episodes", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	kept.key_index = hash_create("tracer kept keys", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	kept.episode_index = idtab_create(kept.context, 1024, NULL);
+	kept.key_index = idtab_create(kept.context, 1024, NULL);
 }
 
 /* ---- what is kept, out ----------------------------------------------------------- */
@@ -162,14 +160,14 @@ sweep(int64 from)
 			continue;
 		if (e->row.start < from)
 		{
-			hash_search(kept.episode_index, &e->row.id, HASH_REMOVE, NULL);
+			(void) idtab_delete(kept.episode_index, e->row.id);
 			free_runs(&e->row);
 			continue;
 		}
 		if (n != i)
 		{
 			kept.episodes[n] = *e;
-			((int64 *) hash_search(kept.episode_index, &e->row.id, HASH_FIND, NULL))[1] = n;
+			idtab_lookup(kept.episode_index, e->row.id)->index = n;
 		}
 		n++;
 	}
@@ -214,21 +212,21 @@ kept_load(Pass *p, int64 from)
 void
 kept_key(const PassKey *k)
 {
-	int64	   *entry = kept.context ? hash_search(kept.key_index, &k->id, HASH_FIND, NULL) : NULL;
+	IdEntry    *entry = kept.context ? idtab_lookup(kept.key_index, k->id) : NULL;
 
 	if (entry)
-		kept.keys[entry[1]].last_event = k->last_event;
+		kept.keys[entry->index].last_event = k->last_event;
 }
 
 static int32
 key_index(const PassKey *k)
 {
 	bool		found;
-	int64	   *entry = hash_search(kept.key_index, &k->id, HASH_ENTER, &found);
+	IdEntry    *entry = idtab_insert(kept.key_index, k->id, &found);
 	MemoryContext old;
 
 	if (found)
-		return (int32) entry[1];
+		return entry->index;
 	old = MemoryContextSwitchTo(kept.context);
 	if (kept.nkeys == kept.maxkeys)
 	{
@@ -240,21 +238,21 @@ key_index(const PassKey *k)
 		.asset = k->asset ? pstrdup(k->asset) : NULL, .asset_id = k->asset_id, .last_event = k->last_event
 	};
 	MemoryContextSwitchTo(old);
-	entry[1] = kept.nkeys;
+	entry->index = kept.nkeys;
 	return kept.nkeys++;
 }
 
 void
 kept_drop(int64 id)
 {
-	int64	   *entry = kept.context ? hash_search(kept.episode_index, &id, HASH_FIND, NULL) : NULL;
+	IdEntry    *entry = kept.context ? idtab_lookup(kept.episode_index, id) : NULL;
 
 	if (!entry)
 		return;
-	free_runs(&kept.episodes[entry[1]].row);
-	kept.episodes[entry[1]].row.id = 0;
+	free_runs(&kept.episodes[entry->index].row);
+	kept.episodes[entry->index].row.id = 0;
 	kept.ngone++;
-	hash_search(kept.episode_index, &id, HASH_REMOVE, NULL);
+	(void) idtab_delete(kept.episode_index, id);
 }
 
 /* An episode's row as it is stored now, or was when it was read. */
@@ -262,7 +260,7 @@ void
 kept_put(const StoredEpisode *row, const PassKey *k)
 {
 	bool		found;
-	int64	   *entry;
+	IdEntry    *entry;
 	KeptEpisode *e;
 	char	  **runs = NULL;
 	MemoryContext old;
@@ -280,7 +278,7 @@ kept_put(const StoredEpisode *row, const PassKey *k)
 		return;
 	}
 	old = MemoryContextSwitchTo(kept.context);
-	entry = hash_search(kept.episode_index, &row->id, HASH_ENTER, &found);
+	entry = idtab_insert(kept.episode_index, row->id, &found);
 	if (!found)
 	{
 		if (kept.n == kept.max)
@@ -289,7 +287,7 @@ kept_put(const StoredEpisode *row, const PassKey *k)
 			kept.episodes = repalloc_huge(kept.episodes, sizeof(KeptEpisode) * (Size) kept.max);
 		}
 		kept.episodes[kept.n].row = (StoredEpisode) {0};
-		entry[1] = kept.n++;
+		entry->index = kept.n++;
 	}
 	if (row->nruns > 0)
 	{
@@ -297,7 +295,7 @@ kept_put(const StoredEpisode *row, const PassKey *k)
 		for (int32 i = 0; i < row->nruns; i++)
 			runs[i] = pstrdup(row->runs[i]);
 	}
-	e = &kept.episodes[entry[1]];
+	e = &kept.episodes[entry->index];
 	free_runs(&e->row);
 	e->row = *row;
 	e->row.runs = runs;
@@ -336,9 +334,9 @@ same_text(const char *a, const char *b)
 void
 kept_check(const StoredEpisode *row, const PassKey *k)
 {
-	int64	   *entry = hash_search(kept.episode_index, &row->id, HASH_FIND, NULL);
-	const StoredEpisode *e = entry ? &kept.episodes[entry[1]].row : NULL;
-	const KeptKey *key = entry ? &kept.keys[kept.episodes[entry[1]].key] : NULL;
+	IdEntry    *entry = idtab_lookup(kept.episode_index, row->id);
+	const StoredEpisode *e = entry ? &kept.episodes[entry->index].row : NULL;
+	const KeptKey *key = entry ? &kept.keys[kept.episodes[entry->index].key] : NULL;
 	bool		same = e && e->id == row->id && e->incident == row->incident && e->parent == row->parent &&
 		e->suspect == row->suspect && e->base_parent == row->base_parent &&
 		e->origin_start == row->origin_start && e->start == row->start && e->last == row->last &&

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 
+#include "incident/idtab.h"
 #include "incident/pass.h"
 #include "table/peek.h"
 
@@ -81,9 +82,9 @@ pass_add_episode(Pass *p)
 int32
 pass_find_episode(Pass *p, int64 id)
 {
-	int64	   *entry = hash_search(p->episode_index, &id, HASH_FIND, NULL);
+	IdEntry    *entry = idtab_lookup(p->episode_index, id);
 
-	return entry ? (int32) entry[1] : CASCADE_NONE;
+	return entry ? entry->index : CASCADE_NONE;
 }
 
 /* The episode, as stored, is no more: what it explained must be looked at. */
@@ -133,7 +134,7 @@ pass_drop_gone(Pass *p)
 			column_int64(&p->gone, id);
 			affect_incident(p, p->pe[i].incident);
 			/* its row is still there: remembered, so that it is not loaded again */
-			((int64 *) hash_search(p->episode_index, &id, HASH_FIND, NULL))[1] = CASCADE_NONE;
+			idtab_lookup(p->episode_index, id)->index = CASCADE_NONE;
 			moved[i] = CASCADE_NONE;
 			continue;
 		}
@@ -143,7 +144,7 @@ pass_drop_gone(Pass *p)
 			p->ce[n] = p->ce[i];
 			p->pe[n] = p->pe[i];
 			if (id != 0)
-				((int64 *) hash_search(p->episode_index, &id, HASH_FIND, NULL))[1] = n;
+				idtab_lookup(p->episode_index, id)->index = n;
 		}
 		n++;
 	}
@@ -205,14 +206,14 @@ pass_add_stored(Pass *p, const StoredEpisode *row, int32 key)
 {
 	bool		found;
 	int32		at;
-	int64	   *entry = hash_search(p->episode_index, &row->id, HASH_ENTER, &found);
+	IdEntry    *entry = idtab_insert(p->episode_index, row->id, &found);
 	CascadeEpisode *c;
 	PassEpisode *e;
 
 	if (found)
 		return;
 	at = pass_add_episode(p);
-	entry[1] = at;
+	entry->index = at;
 	c = &p->ce[at];
 	e = &p->pe[at];
 

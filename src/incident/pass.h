@@ -322,7 +322,7 @@ typedef struct Pass
 	PassEpisode *pe;
 	int32		nepisodes,
 				maxepisodes;
-	HTAB	   *episode_index;	/* stored id -> index */
+	struct idtab_hash *episode_index;	/* stored id -> index */
 	CascadeGhost *ghosts;
 	int32		nghosts,
 				maxghosts;

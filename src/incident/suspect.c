@@ -252,8 +252,19 @@ find_heads_by_consumers(Finder *f)
 	Failing    *list = NULL;
 	int32		n = 0,
 				max = 0;
+	uint8	   *asked = pure_array0(uint8, graph_nodes(c->graph));
+	bool		any = false;
 
+	/* a source is of interest for the origins below it, of which mostly few are new */
 	for (int32 i = 0; i < c->nepisodes; i++)
+		if (is_origin(f, i))
+		{
+			GraphSpan	up = graph_up(c->graph, c->place_node[c->episodes[i].place]);
+
+			for (uint32 j = 0; j < up.n; j++)
+				asked[GRAPH_NODE(up.word[j])] = any = true;
+		}
+	for (int32 i = 0; any && i < c->nepisodes; i++)
 	{
 		const CascadeEpisode *e = &c->episodes[i];
 		uint32		node = c->place_node[e->place];
@@ -266,12 +277,15 @@ find_heads_by_consumers(Finder *f)
 		{
 			uint32		s = GRAPH_NODE(up.word[j]);
 
+			if (!asked[s])
+				continue;
 			if (ancestry_component(c->ancestry, s) == ancestry_component(c->ancestry, node))
 				continue;
 			GROW(list, n, max);
 			list[n++] = (Failing) {s, e->start, e->tie, i};
 		}
 	}
+	pure_free(asked);
 	if (n == 0)
 		return;
 	qsort(list, n, sizeof(Failing), compare_failing);

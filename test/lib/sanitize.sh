@@ -25,7 +25,7 @@ cp -a /usr/include/postgresql "$copy/usr/include/"
 
 # PostgreSQL reads unaligned where the machine can.
 export PG_CONFIG="$copy/usr/lib/postgresql/$major/bin/pg_config"
-export EXTRA_CFLAGS="-fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined -O1 -U_FORTIFY_SOURCE"
+export EXTRA_CFLAGS="-fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined -O1 -U_FORTIFY_SOURCE -DTRACER_CHECK"
 export EXTRA_LIBS="-fsanitize=address,undefined"
 export SERVER_ENV="LD_PRELOAD=$asan ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1"
 
