@@ -31,7 +31,7 @@
 #include "incident/pass.h"
 #include "table/peek.h"
 
-#define KEPT_MAX 200000			/* episodes: some 50 MB */
+#define KEPT_MAX 200000			/* episodes: some 80 MB */
 #define SPARE_KEYS 1000
 
 PG_FUNCTION_INFO_V1(tracer_void_kept);
