@@ -36,8 +36,7 @@ tracer_setup bench
 tracer_build
 tracer_start "fsync = on" "shared_buffers = 1GB" "jit = off" "max_wal_size = 16GB" "checkpoint_timeout = 1h" \
     "autovacuum = off" "maintenance_work_mem = 256MB" "max_parallel_workers_per_gather = 0" \
-    "shared_preload_libraries = 'tracer'" "tracer.databases = 'none'" "track_commit_timestamp = on" \
-    "max_worker_processes = 20" "log_min_messages = error"
+    "shared_preload_libraries = 'tracer'" "tracer.databases = 'none'" "max_worker_processes = 20" "log_min_messages = error"
 
 BENCH=$WORK/src/test/bench
 TABLE=$WORK/out/table
@@ -330,6 +329,10 @@ worker() { # worker on|off
     q postgres -c "ALTER SYSTEM SET tracer.databases = '$databases'" -c "SELECT pg_reload_conf()" > /dev/null
     until [ "$(ask bench_worker "SELECT count(*) FROM tracer.workers WHERE database = current_database() AND kind = 'correlator' AND state IN ($state)")" = 1 ]; do sleep 0.1; done
 }
+commit_times() { # commit_times on|off: whether the server keeps them, which takes a restart
+    q postgres -c "ALTER SYSTEM SET track_commit_timestamp = $1"
+    as_server "$BINDIR/pg_ctl" -D "$PGDATA_DIR" -l "$WORK/out/server.log" -w -t 60 -s restart || die "the server does not start again"
+}
 waiting() { ask bench_worker "SELECT count(*) FROM tracer.alert a WHERE NOT EXISTS (SELECT FROM tracer.placement p WHERE p.alert_id = a.alert_id)"; }
 bench_pg() { as_server "$BINDIR/pgbench" -h "$PGHOST" -p "$PGPORT" -U "$PGUSER" -n "$@" bench_worker 2>&1; }
 tps() { sed -n 's/^tps = \([0-9.]*\).*/\1/p'; }
@@ -341,6 +344,7 @@ if wanted worker_latency worker_cost worker_storm; then
 fi
 if wanted worker_latency; then
     step "commit of an alert to its incident, 300 times"
+    commit_times on
     worker on
     q bench_worker -v n=50 -f "$BENCH/worker_latency.sql" && q bench_worker -v n=300 -f "$BENCH/worker_latency.sql" || die "alerts are not placed"
     for _r in "50 2" "99 10"; do
@@ -349,6 +353,7 @@ if wanted worker_latency; then
         row "commit of an alert to its incident, p$P" "$MS ms" - - "<= $REACH" "$(calc '%s' "($MS <= $REACH) ? \"met\" : \"missed\"")"
     done
     worker off
+    commit_times off
 fi
 if wanted worker_cost; then
     step "INSERT with 8 clients, without the worker and with it"
