@@ -1,7 +1,7 @@
 /*
  * idtab.h
- *		A hash table from ids to small numbers: a third of dynahash's time where a
- *		pass asks for every episode of some days.
+ *		A hash table from ids to small numbers, for a pass that puts every episode
+ *		of some days into one: without dynahash's calls through pointers.
  */
 #ifndef TRACER_IDTAB_H
 #define TRACER_IDTAB_H

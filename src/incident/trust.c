@@ -63,7 +63,7 @@ load_learned(Pass *p)
 	};
 
 	p->nlearned = 0;
-	if (p->graph == NULL || !peek_any_by("lineage", "lineage_learned"))
+	if (p->graph == NULL || !peek_any("lineage", "lineage_learned"))
 		return;
 	query_each(&st, 0, NULL, NULL, NULL, learned_row, p);
 	qsort(p->learned, p->nlearned, sizeof(PassLearned), compare_learned);

@@ -72,7 +72,7 @@ tracer_note_news(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("tracer.note_news() was not called as a trigger on a statement's new rows"),
 				 errhint("It is hung on tables by the extension; there is no need to call it.")));
-	if (!peek_any("channel"))
+	if (!peek_any("channel", NULL))
 		return PointerGetDatum(NULL);
 	n = incidents_in(trigger->tg_newtable, trigger->tg_relation, &ids);
 	if (n > 0)

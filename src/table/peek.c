@@ -66,20 +66,22 @@ peek_empty(const char *table)
 }
 
 /*
- * Some columns of a table's first row that a snapshot taken now shows, copied into
- * the current context; false if there is none. For tables of one row, or to ask
- * for any (no columns).
+ * Some columns of the first row of a table of one, copied into the current
+ * context; false if there is none.
  */
 bool
 peek_row(const char *table, const char *const *columns, int ncolumns, Datum *values, bool *nulls)
 {
 	Relation	rel = peek_open(table);
 	TupleDesc	desc = RelationGetDescr(rel);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
-	HeapTuple	row = systable_getnext(scan);
-	bool		found = HeapTupleIsValid(row);
+	SysScanDesc scan;
+	HeapTuple	row;
+	bool		found;
 
+	peek_begin();
+	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
+	row = systable_getnext(scan);
+	found = HeapTupleIsValid(row);
 	for (int i = 0; found && i < ncolumns; i++)
 	{
 		AttrNumber	column = get_attnum(RelationGetRelid(rel), columns[i]);
@@ -90,30 +92,25 @@ peek_row(const char *table, const char *const *columns, int ncolumns, Datum *val
 			values[i] = datumCopy(values[i], attribute->attbyval, attribute->attlen);
 	}
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
+	peek_end();
 	table_close(rel, AccessShareLock);
 	return found;
 }
 
-/* Does a table have any row that a snapshot taken now shows? */
+/* Has the table any row; or, with an index of some of its rows, any of those? */
 bool
-peek_any(const char *table)
-{
-	return peek_row(table, NULL, 0, NULL, NULL);
-}
-
-/* Does an index, of some of a table's rows, list any that a snapshot taken now shows? */
-bool
-peek_any_by(const char *table, const char *index)
+peek_any(const char *table, const char *index)
 {
 	Relation	rel = peek_open(table);
-	Oid			indexid = get_relname_relid(index, RelationGetNamespace(rel));
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan = systable_beginscan(rel, indexid, true, snapshot, 0, NULL);
-	bool		any = HeapTupleIsValid(systable_getnext(scan));
+	Oid			indexid = index ? get_relname_relid(index, RelationGetNamespace(rel)) : InvalidOid;
+	SysScanDesc scan;
+	bool		any;
 
+	peek_begin();
+	scan = systable_beginscan(rel, indexid, OidIsValid(indexid), GetActiveSnapshot(), 0, NULL);
+	any = HeapTupleIsValid(systable_getnext(scan));
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
+	peek_end();
 	table_close(rel, AccessShareLock);
 	return any;
 }
@@ -209,10 +206,11 @@ peek_by_id_begin(const char *table, const char *index)
 {
 	PeekById   *peek = palloc(sizeof(PeekById));
 
+	/* registered, not active: it outlives what else is peeked at meanwhile */
 	CommandCounterIncrement();
 	peek->rel = peek_open(table);
 	peek->index = index_open(get_relname_relid(index, RelationGetNamespace(peek->rel)), AccessShareLock);
-	peek->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	peek->snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	peek->scan = index_beginscan_compat(peek->rel, peek->index, peek->snapshot, 1);
 	peek->slot = table_slot_create(peek->rel, NULL);
 	return peek;
