@@ -28,7 +28,9 @@
  * The functions on the way of a message look up a bounded number of rows by key.
  * Those that the sender calls forbid sequential scans and JIT, to themselves and to
  * all that they call, and plan once: so that a database that autovacuum has not
- * looked at yet, or an incident in a table of millions, costs no more.
+ * looked at yet, or an incident in a table of millions, costs no more. A plan that
+ * is made while tables are empty would rather walk one from end to end than look
+ * up rows in it; hence = ANY (keys), and subqueries that stay apart (OFFSET 0).
  */
 
 -- ---- channels -------------------------------------------------------------------

@@ -27,6 +27,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -105,12 +106,36 @@ tracer_begin(void)
 	return installation_armed() ? TRACER_PRESENT : TRACER_DISARMED;
 }
 
+/*
+ * A process keeps its plans for as long as it lives, and in a new database it makes
+ * them of empty tables, which a plan may as well walk from end to end as look up
+ * rows in. Nothing would make it plan anew until somebody analyzes those tables, and
+ * the first storm comes sooner. So it plans anew after the 1st, 4th, 16th transaction
+ * that wrote something, and so on: by then tables are as large as they are.
+ */
+static void
+plan_anew(void)
+{
+	static uint64 writes = 0,
+				next = 1;
+
+	if (++writes == next)
+	{
+		next *= 4;
+		ResetPlanCache();
+	}
+}
+
 void
 tracer_commit(void)
 {
+	bool		wrote = TransactionIdIsValid(GetTopTransactionIdIfAny());
+
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	if (wrote)
+		plan_anew();
 }
 
 bool
