@@ -69,6 +69,7 @@ static struct
 				maxkeys;
 	struct idtab_hash *key_index;	/* id -> index */
 	uint64		pass;
+	int64		offered;		/* while nothing is kept */
 } kept;
 
 void
@@ -102,11 +103,19 @@ kept_begin(bool keep)
 	kept.pass++;
 }
 
-/* From here on it is this pass that is kept: nothing so far. */
+/*
+ * From here on it is this pass that is kept: nothing so far. Nothing at all where
+ * the last one had more than may be kept.
+ */
 void
 kept_start(int64 from)
 {
+	bool		too_many = kept.offered > KEPT_MAX;
+
 	kept_forget();
+	kept.offered = 0;
+	if (too_many)
+		return;
 	kept.context = AllocSetContextCreate(TopMemoryContext, "tracer kept episodes", ALLOCSET_DEFAULT_SIZES);
 	kept.from = from;
 	kept.n = kept.ngone = kept.nkeys = 0;
@@ -266,7 +275,10 @@ kept_put(const StoredEpisode *row, const PassKey *k)
 	MemoryContext old;
 
 	if (!kept.context)
+	{
+		kept.offered++;
 		return;
+	}
 	if (row->start < kept.from)
 	{
 		kept_drop(row->id);
@@ -274,6 +286,7 @@ kept_put(const StoredEpisode *row, const PassKey *k)
 	}
 	if (kept.n - kept.ngone >= KEPT_MAX)
 	{
+		kept.offered = KEPT_MAX + 1;
 		kept_forget();
 		return;
 	}

@@ -46,6 +46,9 @@ typedef struct Statement
 	Oid			extension;		/* the installation they were prepared for */
 } Statement;
 
+/* Is given a result's rows, one at a call. */
+typedef void (*RowFunction) (void *context, HeapTuple tuple, TupleDesc desc);
+
 /* One column of many rows, as an array parameter. */
 typedef struct Column
 {
@@ -62,8 +65,7 @@ extern void query_many(void);
 extern uint64 query(Statement *st, int nargs, const Oid *types, const Datum *values,
 					const char *nulls);
 extern void query_each(Statement *st, int nargs, const Oid *types, const Datum *values,
-					   const char *nulls, void (*row) (void *context, HeapTuple tuple, TupleDesc desc),
-					   void *context);
+					   const char *nulls, RowFunction row, void *context);
 extern void column_init(Column *c, Oid type);
 extern void column_add(Column *c, Datum value, bool isnull);
 extern void column_time(Column *c, int64 t, int64 none);	/* none: NULL */
@@ -72,8 +74,7 @@ extern void column_text(Column *c, const char *text);	/* NULL: NULL */
 extern void column_char(Column *c, char v); /* '\0': NULL */
 extern Datum column_array(const Column *c, int from, int n);
 extern void query_columns(Statement *st, Column *columns, int ncolumns,
-						  void (*row) (void *context, HeapTuple tuple, TupleDesc desc),
-						  void *context);
+						  RowFunction row, void *context);
 extern void insert_columns(const char *table, const char *const *names, const Column *columns, int ncolumns);
 extern int64 row_int64(HeapTuple tuple, TupleDesc desc, int attno, int64 if_null);
 extern bool row_bool(HeapTuple tuple, TupleDesc desc, int attno);

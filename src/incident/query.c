@@ -8,8 +8,8 @@
  * indexes only: right for a few rows, however large the tables are and whatever
  * their statistics say. The other is PostgreSQL's choice. A pass begins as a
  * small one, until it has looked how much there is to do. Many rows go in as one
- * array per column (unnest), in slices; those of a query without such arrays come
- * out through a cursor. New rows go in without a statement (table/rows.c).
+ * array per column (unnest), in slices; they come out one by one, as the executor
+ * makes them. New rows go in without a statement (table/rows.c).
  *
  * Statements are never read-only: each takes a new snapshot, so that what the
  * previous holder of the correlator's lock committed is seen.
@@ -18,7 +18,11 @@
 
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "nodes/params.h"
+#include "tcop/dest.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -27,7 +31,6 @@
 #include "incident/pass.h"
 #include "table/rows.h"
 
-#define FETCH_ROWS 10000
 #define SEND_ROWS 50000
 
 static Oid	extension = InvalidOid;
@@ -112,44 +115,65 @@ query(Statement *st, int nargs, const Oid *types, const Datum *values, const cha
 	return SPI_processed;
 }
 
-/* Hands each row of the last result to a function, and frees it. */
-static void
-each_row(void (*row) (void *context, HeapTuple tuple, TupleDesc desc), void *context)
+/* Takes rows as the executor makes them, and hands them to a function. */
+typedef struct RowReceiver
 {
-	SPITupleTable *table = SPI_tuptable;
-	uint64		n = SPI_processed;
+	DestReceiver pub;
+	RowFunction row;
+	void	   *context;
+	MemoryContext caller;
+} RowReceiver;
 
-	for (uint64 i = 0; i < n; i++)
-		row(context, table->vals[i], table->tupdesc);
-	SPI_freetuptable(table);
-	CHECK_FOR_INTERRUPTS();
+static void
+row_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static bool
+row_receive(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *to = (RowReceiver *) self;
+	MemoryContext executor = MemoryContextSwitchTo(to->caller);
+	bool		copied;
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &copied);
+
+	to->row(to->context, tuple, slot->tts_tupleDescriptor);
+	if (copied)
+		heap_freetuple(tuple);
+	MemoryContextSwitchTo(executor);
+	return true;
+}
+
+static void
+row_shutdown(DestReceiver *self)
+{
 }
 
 /*
- * Runs a query of any size, handing each row to a function: through a cursor,
- * unless there is little to do.
+ * Runs a query, handing each row to a function as it comes, in the caller's memory
+ * context. The function must not run queries itself.
  */
 void
 query_each(Statement *st, int nargs, const Oid *types, const Datum *values, const char *nulls,
-		   void (*row) (void *context, HeapTuple tuple, TupleDesc desc), void *context)
+		   RowFunction row, void *context)
 {
-	Portal		portal;
+	RowReceiver to = {
+		.pub = {row_receive, row_startup, row_shutdown, row_shutdown, DestNone},
+		.row = row, .context = context, .caller = CurrentMemoryContext
+	};
+	ParamListInfo params = makeParamList(nargs);
+	SPIExecuteOptions options = {.params = params, .dest = &to.pub};
+	int			rc;
 
-	if (small)
-	{
-		query(st, nargs, types, values, nulls);
-		each_row(row, context);
-		return;
-	}
-	portal = SPI_cursor_open(NULL, prepared(st, nargs, types), (Datum *) values, nulls, false);
-	for (;;)
-	{
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		if (SPI_processed == 0)
-			break;
-		each_row(row, context);
-	}
-	SPI_cursor_close(portal);
+	for (int i = 0; i < nargs; i++)
+		params->params[i] = (ParamExternData) {
+			.value = values[i], .isnull = nulls != NULL && nulls[i] == 'n',
+			.pflags = PARAM_FLAG_CONST, .ptype = types[i]
+		};
+	rc = SPI_execute_plan_extended(prepared(st, nargs, types), &options);
+	if (rc < 0)
+		elog(ERROR, "could not execute statement: %s", SPI_result_code_string(rc));
+	pfree(params);
 }
 
 void
@@ -219,8 +243,7 @@ column_array(const Column *c, int from, int n)
  * slices.
  */
 void
-query_columns(Statement *st, Column *columns, int ncolumns,
-			  void (*row) (void *context, HeapTuple tuple, TupleDesc desc), void *context)
+query_columns(Statement *st, Column *columns, int ncolumns, RowFunction row, void *context)
 {
 	Oid			types[32];
 	Datum		values[32];
@@ -241,9 +264,10 @@ query_columns(Statement *st, Column *columns, int ncolumns,
 			types[i] = get_array_type(c->type);
 		}
 		MemoryContextSwitchTo(old);
-		query(st, ncolumns, types, values, NULL);
-		if (row != NULL && SPI_tuptable != NULL)
-			each_row(row, context);
+		if (row != NULL)
+			query_each(st, ncolumns, types, values, NULL, row, context);
+		else
+			query(st, ncolumns, types, values, NULL);
 		MemoryContextReset(work);
 	}
 	MemoryContextDelete(work);
