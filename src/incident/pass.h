@@ -66,6 +66,8 @@ extern uint64 query(Statement *st, int nargs, const Oid *types, const Datum *val
 					const char *nulls);
 extern void query_each(Statement *st, int nargs, const Oid *types, const Datum *values,
 					   const char *nulls, RowFunction row, void *context);
+extern void query_each_by_key(Statement *st, int nargs, const Oid *types, const Datum *values,
+							  const char *nulls, RowFunction row, void *context);
 extern void column_init(Column *c, Oid type);
 extern void column_add(Column *c, Datum value, bool isnull);
 extern void column_time(Column *c, int64 t, int64 none);	/* none: NULL */

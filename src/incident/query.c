@@ -176,6 +176,23 @@ query_each(Statement *st, int nargs, const Oid *types, const Datum *values, cons
 	pfree(params);
 }
 
+/*
+ * The same by indexes only, however much there is to do: for a query whose rows are
+ * few beside the tables that they are in.
+ */
+void
+query_each_by_key(Statement *st, int nargs, const Oid *types, const Datum *values, const char *nulls,
+				  RowFunction row, void *context)
+{
+	bool		many = !small;
+
+	if (many)
+		query_few();
+	query_each(st, nargs, types, values, nulls, row, context);
+	if (many)
+		query_many();
+}
+
 void
 column_init(Column *c, Oid type)
 {

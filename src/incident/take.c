@@ -426,12 +426,13 @@ take_alerts(Pass *p, int64 max_alerts)
 
 	culprit = 0;
 	if (max_alerts == 1)
-		query_each(p->first ? &one_from_start : &one_from_seen, 2, types, values, nulls, id_row, p);
+		query_each_by_key(p->first ? &one_from_start : &one_from_seen, 2, types, values, nulls, id_row, p);
+	else if (p->first)
+		query_each(&from_start, 2, types, values, nulls, take_row, &t);
 	else
-	{
-		query_each(p->first ? &from_start : &from_seen, 2, types, values, nulls, take_row, &t);
-		read_names(&t);
-	}
+		/* a storm, too, is the end of a long table; left to itself the planner reads all of it */
+		query_each_by_key(&from_seen, 2, types, values, nulls, take_row, &t);
+	read_names(&t);
 	if (p->unplaced.n > 0)
 		take_unplaced(p);
 	taken = p->nalerts;

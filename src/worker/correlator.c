@@ -5,7 +5,7 @@
  * It sleeps on its latch until a commit wakes it (wake.c), and looks by itself
  * now and then, should a wake-up have gone missing. Awake, it takes what has
  * come, a bounded number of alerts to a transaction, until nothing is left.
- * While alerts keep coming it rests after each pass for about as long as the
+ * While alerts keep coming it rests after each pass for about twice as long as the
  * pass took: the next one then takes more at once, which costs less for each,
  * and the writers get the processor back. An alert that comes alone never meets
  * that.
@@ -42,7 +42,9 @@
 
 #define MAX_BATCH 500000
 #define POLL_MS 10000
-#define LONGEST_REST_MS 500
+#define REST 2					/* times as long as the pass before */
+#define LONGEST_REST_MS 1000
+#define DOZE_MS 100				/* at rest, between looks at what it is told */
 #define HURRY_MS 10
 #define OVERDUE_MS 1000
 #define NARROW_MS 100
@@ -242,10 +244,8 @@ stand_by(TracerPresence why)
 }
 
 static void
-wait_for(long ms, uint32 wait_event)
+after_waiting(void)
 {
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
-	ResetLatch(MyLatch);
 	if (tracer_asked_to_leave())
 		proc_exit(0);
 	QueryCancelPending = false; /* there is nothing to cancel */
@@ -253,7 +253,18 @@ wait_for(long ms, uint32 wait_event)
 	tracer_reload();
 }
 
-/* Waits without being woken by alerts that come. */
+static void
+wait_for(long ms, uint32 wait_event)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+	ResetLatch(MyLatch);
+	after_waiting();
+}
+
+/*
+ * Waits without looking at the latch. The first commit meanwhile sets it, and it
+ * stays set: all others see that and signal nobody.
+ */
 static void
 rest(long ms, uint32 wait_event)
 {
@@ -261,7 +272,8 @@ rest(long ms, uint32 wait_event)
 
 	while (ms > 0)
 	{
-		wait_for(ms, wait_event);
+		(void) WaitLatch(NULL, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(ms, DOZE_MS), wait_event);
+		after_waiting();
 		ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
 	}
 }
@@ -327,7 +339,7 @@ tracer_correlator_main(Datum arg)
 		if (c.taken == 0 && c.has_aside && tracer_try(find_again, &c) && c.again != 0)
 			(void) tracer_try(try_again, &c);
 		if (c.taken > 0)
-			rest(Min(c.took_us / 1000, LONGEST_REST_MS), resting);
+			rest(Min(REST * c.took_us / 1000, LONGEST_REST_MS), resting);
 		else
 		{
 			long		flush = pgstat_report_stat(false);
