@@ -43,7 +43,7 @@
 #define MAX_BATCH 500000
 #define POLL_MS 10000
 #define REST 2					/* times as long as the pass before */
-#define LONGEST_REST_MS 1000
+#define LONGEST_REST_MS 500
 #define DOZE_MS 100				/* at rest, between looks at what it is told */
 #define HURRY_MS 10
 #define OVERDUE_MS 1000
