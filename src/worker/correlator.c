@@ -5,10 +5,10 @@
  * It sleeps on its latch until a commit wakes it (wake.c), and looks by itself
  * now and then, should a wake-up have gone missing. Awake, it takes what has
  * come, a bounded number of alerts to a transaction, until nothing is left.
- * While alerts keep coming it rests after each pass for about twice as long as the
- * pass took: the next one then takes more at once, which costs less for each,
- * and the writers get the processor back. An alert that comes alone never meets
- * that.
+ * While alerts keep coming it rests after each pass for about twice as long as
+ * the pass took: the next one then takes more at once, which costs less for
+ * each, and the writers get the processor back. An alert that comes alone never
+ * meets that.
  *
  * What is to be told of it is the sender's to decide, in one transaction with
  * handing it out: a pass's commit wakes it, too. Where there is no sender, or it
