@@ -77,6 +77,9 @@ extern void http_drive(HttpPool *pool);
 
 extern void http_abandon(HttpPool *pool, const char *why);
 
+/* For so long it could not be driven: HTTP requests that run get that much more time. */
+extern void http_was_away(HttpPool *pool, long ms);
+
 /* The next answer or NULL; to be given back. */
 extern HttpAnswer *http_answer(HttpPool *pool);
 extern void http_release(HttpAnswer *answer);

@@ -17,6 +17,8 @@
  */
 #include "send/http_impl.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -80,6 +82,9 @@ on_reply(char *data, size_t size, size_t n, void *arg)
 	Transfer   *t = arg;
 	size_t		len = size * n;
 
+	/* what answers libcurl's goodbye */
+	if (t->judged || (len >= 3 && memcmp(data, "221", 3) == 0))
+		return len;
 	while (len > 0 && (data[len - 1] == '\n' || data[len - 1] == '\r'))
 		len--;
 	t->textlen = t->kept;
@@ -88,6 +93,10 @@ on_reply(char *data, size_t size, size_t n, void *arg)
 	append(t, data, len);
 	if (len > 0 && (data[0] == '4' || data[0] == '5'))
 		t->kept = t->textlen;
+	if (len >= 3 && data[0] == '4' && isdigit((unsigned char) data[1]) && isdigit((unsigned char) data[2]))
+		t->deferred = 400 + (data[1] - '0') * 10 + (data[2] - '0');
+	if (t->written && len >= 3 && (len == 3 || data[3] != '-'))
+		t->judged = true;
 	return size * n;
 }
 
@@ -101,13 +110,14 @@ on_upload(char *data, size_t size, size_t n, void *arg)
 		len = size * n;
 	memcpy(data, t->request.body + t->sent, len);
 	t->sent += len;
+	t->written = len == 0;
 	return len;
 }
 
 static bool
 address_allowed(Transfer *t, const struct sockaddr *address, socklen_t len)
 {
-	if (t->pool->allow_private || policy_address_public(address))
+	if (t->allow_private || policy_address_public(address))
 		return true;
 	if (getnameinfo(address, len, t->refused, sizeof t->refused, NULL, 0, NI_NUMERICHOST) != 0)
 		strcpy(t->refused, "(unknown)");
@@ -117,9 +127,14 @@ address_allowed(Transfer *t, const struct sockaddr *address, socklen_t len)
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	if (!address_allowed(arg, &address->addr, address->addrlen))
+	Transfer   *t = arg;
+	int			fd;
+
+	if (!address_allowed(t, &address->addr, address->addrlen))
 		return CURL_SOCKET_BAD;
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	t->no_socket = fd < 0 ? errno : 0;
+	return fd;
 }
 
 /* Just before the request: the address of a kept connection has not been seen. */
@@ -235,6 +250,19 @@ set_up_http(Transfer *t)
 	return true;
 }
 
+/*
+ * Asked at least every second; what is not zero ends a mail. libcurl heeds its own
+ * limit everywhere but in its goodbye, for which a second is enough.
+ */
+static int
+on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
+{
+	Transfer   *t = arg;
+
+	return t->judged || atomic_load(&t->stop) != NULL ||
+		monotonic_us() - t->started > (int64_t) t->request.timeout_ms * 1000;
+}
+
 static bool
 set_up_mail(Transfer *t)
 {
@@ -271,6 +299,12 @@ set_up_mail(Transfer *t)
 		curl_easy_setopt(t->easy, CURLOPT_USERNAME, r->username);
 		curl_easy_setopt(t->easy, CURLOPT_PASSWORD, r->password ? r->password : "");
 	}
+	/* Nobody else drives it: its time is libcurl's. It says goodbye before it ends. */
+	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long) r->timeout_ms);
+	curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(t->easy, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(t->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(t->easy, CURLOPT_XFERINFODATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_UPLOAD, 1L);
 	curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_upload);
 	curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
@@ -279,12 +313,21 @@ set_up_mail(Transfer *t)
 	return true;
 }
 
+/* libcurl arms its timers once. Of an HTTP request only the one for connecting is left to it. */
+void
+transfer_allow(Transfer *t, long ms)
+{
+	t->allowed_ms += ms;
+	/* Half of it, so that an unreachable host is told from a slow answer. */
+	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, t->allowed_ms / 2 + 1);
+}
+
 bool
 transfer_set_up(Transfer *t)
 {
 	CURL	   *easy = t->easy;
-	long		timeout = t->request.timeout_ms;
 
+	t->allow_private = t->pool->allow_private;
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(easy, CURLOPT_CURLU, t->url);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->details);
@@ -293,15 +336,17 @@ transfer_set_up(Transfer *t)
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "tracer");
 	/* A server that resets a stream of HTTP/2 after its answer loses the answer. */
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
-	/* Half of it, so that an unreachable host is told from a slow answer. */
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout / 2 + 1);
+	transfer_allow(t, t->request.timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long) CONNECTION_LIFETIME);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 	if (t->pool->ca_file && t->pool->ca_file[0])
 	{
 		curl_easy_setopt(easy, CURLOPT_CAINFO, t->pool->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+#if LIBCURL_VERSION_NUM >= 0x075700
+		/* It would go by what the file said up to a day ago. */
+		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#endif
 	}
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
@@ -353,11 +398,13 @@ explain(Transfer *t, CURLcode rc)
 	long		os_errno = 0;
 
 	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os_errno);
+	if (t->no_socket)
+		os_errno = t->no_socket;
 	if (t->refused[0] && (rc == CURLE_COULDNT_CONNECT || rc == CURLE_ABORTED_BY_CALLBACK))
 		transfer_fail(t, "address %s of host \"%s\" is not public, and tracer.allow_private_addresses is off",
 			 t->refused, t->host);
 	else if (rc == CURLE_OPERATION_TIMEDOUT)
-		transfer_fail(t, "timed out after %.0f ms while %s, host \"%s\"", info_ms(t, CURLINFO_TOTAL_TIME_T), phase(t), t->host);
+		transfer_fail(t, "timed out after %.0f ms while %s, host \"%s\"", t->answer.total_ms, phase(t), t->host);
 	else if (rc == CURLE_COULDNT_RESOLVE_HOST)
 		transfer_fail(t, "could not resolve host \"%s\"", t->host);
 	else if (rc == CURLE_COULDNT_CONNECT)
@@ -370,6 +417,22 @@ explain(Transfer *t, CURLcode rc)
 		transfer_fail(t, "%s while %s, host \"%s\"", curl_easy_strerror(rc), phase(t), t->host);
 }
 
+/*
+ * Did the mail server end it before it had the text? Its last words need not be the
+ * reason: it may have refused one of several recipients, and been lost after that.
+ */
+static bool
+refused(Transfer *t, CURLcode rc, long status)
+{
+	long		os_errno = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os_errno);
+	return status >= 400 &&
+		((rc == CURLE_SEND_ERROR && (t->request.nto == 1 || os_errno == 0)) || rc == CURLE_LOGIN_DENIED ||
+		 rc == CURLE_REMOTE_ACCESS_DENIED || rc == CURLE_USE_SSL_FAILED || rc == CURLE_WEIRD_SERVER_REPLY);
+}
+
+/* An HTTP request is answered once its status has come, however its body ends. */
 void
 transfer_conclude(Transfer *t, CURLcode rc)
 {
@@ -378,18 +441,19 @@ transfer_conclude(Transfer *t, CURLcode rc)
 
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
-	t->answer.total_ms = info_ms(t, CURLINFO_TOTAL_TIME_T);
 	t->answer.connect_ms = info_ms(t, t->tls && !t->mail ? CURLINFO_APPCONNECT_TIME_T : CURLINFO_CONNECT_TIME_T);
 	t->answer.retry_after = retry_after > 0 ? (double) retry_after : 0;
 
-	/*
-	 * Once its status has come, an HTTP request is answered, however its body
-	 * ends. Of a mail cut short only a refusal is an answer.
-	 */
-	if (rc == CURLE_OK || status >= (t->mail ? 400 : 200))
+	if (t->mail ? t->judged || refused(t, rc, status) : rc == CURLE_OK || status >= 200)
 		t->answer.status = (int) status;
+	else if (atomic_load(&t->stop) != NULL)
+		transfer_fail(t, "%s", atomic_load(&t->stop));
 	else
-		explain(t, rc);
+		explain(t, t->mail && rc == CURLE_ABORTED_BY_CALLBACK && !t->refused[0] ? CURLE_OPERATION_TIMEDOUT : rc);
+
+	/* Where one recipient is to be tried again, all are. */
+	if (t->mail && t->answer.status >= 500 && t->deferred != 0)
+		t->answer.status = t->deferred;
 }
 
 /* Secrets that a server sends back are blotted out. */

@@ -2,9 +2,10 @@
  * drive.c
  *		The sender's HTTP side alone, without a server: requests in, answers out.
  *
- *		drive [-p] [-a HOSTS] [-c CA-FILE] [-n AT-ONCE] <requests
+ *		drive [-p] [-a HOSTS] [-c CA-FILE] [-n AT-ONCE] [-w MS] <requests
  *
- * -p allows private addresses. A request is a line of fields with tabs between
+ * -p allows private addresses. -w looks at nothing for so long as soon as the first
+ * requests are under way. A request is a line of fields with tabs between
  * them: timeout in ms, method, URL, body, and any number of
  *
  *		header=Name: value	secret=...	from=...	to=...	user=...	password=...	starttls
@@ -142,8 +143,9 @@ look_at_threads(void)
 		n = fread(buf, 1, sizeof buf - 1, f);
 		buf[n] = '\0';
 		fclose(f);
-		/* of one that has just ended nothing is known */
-		if (strstr(buf, "State:\tZ") || strstr(buf, "State:\tX"))
+		/* of one that is ending nothing is known, not even that it ignores SIGPIPE */
+		mask = strstr(buf, "SigIgn:");
+		if (mask == NULL || !(strtoull(mask + 7, NULL, 16) & (1ULL << (SIGPIPE - 1))))
 			continue;
 		mask = strstr(buf, "SigBlk:");
 		if (mask && !(strtoull(mask + 7, NULL, 16) & (1ULL << (SIGUSR1 - 1))))
@@ -170,12 +172,14 @@ main(int argc, char **argv)
 	HttpPool   *pool;
 	const char *error;
 	int			at_once = 64;
+	int			away_ms = 0;
 	int			number = 0;
 	int			opt;
 	Line	   *line = NULL;
 	bool		more = true;
+	double		began;
 
-	while ((opt = getopt(argc, argv, "pa:c:n:")) != -1)
+	while ((opt = getopt(argc, argv, "pa:c:n:w:")) != -1)
 	{
 		if (opt == 'p')
 			policy.allow_private = true;
@@ -185,6 +189,8 @@ main(int argc, char **argv)
 			policy.ca_file = optarg;
 		else if (opt == 'n')
 			at_once = atoi(optarg);
+		else if (opt == 'w')
+			away_ms = atoi(optarg);
 		else
 			return 2;
 	}
@@ -194,6 +200,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "%s\n", error);
 		return 1;
 	}
+	began = now_ms();
 	while (more || http_running(pool) > 0 || http_timeout_ms(pool) == 0)
 	{
 		struct pollfd fd = {http_descriptor(pool), POLLIN, 0};
@@ -206,9 +213,16 @@ main(int argc, char **argv)
 			else if (!http_start(pool, &line->request))
 				return 1;
 		}
-		poll(&fd, 1, (int) http_timeout_ms(pool));
+		/* All of them may have been answered at once, and no line be left. */
+		poll(&fd, 1, http_running(pool) == 0 ? 0 : away_ms > 0 ? 10 : (int) http_timeout_ms(pool));
 		timed(http_drive, pool);
 		look_at_threads();
+		if (away_ms > 0 && now_ms() - began > 300)
+		{
+			usleep(away_ms * 1000);
+			http_was_away(pool, away_ms);
+			away_ms = 0;
+		}
 		while ((answer = http_answer(pool)) != NULL)
 		{
 			Line	   *l = answer->tag;

@@ -91,6 +91,17 @@ like($a[$_][3], qr/malformed URL/, "URL number $_") foreach (6 .. 9);
 like($a[10][3], qr/malformed HTTP method/, 'method');
 like($a[$_][3], qr/malformed or reserved HTTP header number 1/, "header $_") foreach (11, 12);
 
+$drive = "ulimit -n 40; $drive";
+@a = drive([ '-p', '-n', 60 ], map { [ 3000, 'POST', "$url/delay/300/ok", 'x' ] } 1 .. 60);
+$drive =~ s/^.*; //;
+is(join(' ', sort { $a cmp $b } grep { !/ok|Too many open files/ } map { $_->[3] } @a), '', 'out of descriptors');
+cmp_ok(scalar(grep { $_->[0] == 200 } @a), '>', 10, 'which stops only those that need one');
+
+# ---- a caller who is busy ------------------------------------------------------
+@a = drive([ '-p', '-w', 1500 ], [ 1000, 'POST', "$url/delay/600/ok", 'x' ], [ 1000, 'POST', "$url/never", 'x' ], [ 1000, 'POST', "$url/drip", 'x' ]);
+is("$a[0][0] $a[2][0]", '200 200', 'an answer that came in time counts, however late it is read');
+like($a[1][3], qr/^timed out after 2[5-9]\d\d ms while waiting for the answer/, 'one that does not come ends all the same');
+
 # ---- what is refused -----------------------------------------------------------
 my @private = map { [ 2000, 'POST', $_, 'x' ] }
   ("$url/ok", "http://localhost:$port/ok", "http://0x7f.1:$port/ok", "http://2130706433:$port/ok",
@@ -119,11 +130,15 @@ my $secret = 'hunter2-hunter2';
 unlike(slurp_file("$dir/drive.err") . join(' ', map { $_->[3] } @a), qr/hunter2/, 'no secret in an answer or an error');
 
 # ---- many at once, one endpoint dead --------------------------------------------
-@a = drive([ '-p', '-n', 100 ], (map { [ 3000, 'POST', "$url/never", 'x' ] } 1 .. 40),
+@a = drive([ '-p', '-n', 100 ], (map { [ 6000, 'POST', "$url/never", 'x' ] } 1 .. 80),
 	(map { [ 3000, 'POST', "$url/delay/10", 'x' ] } 1 .. 2000));
-is(scalar(grep { $_->[0] == 200 } @a), 2000, 'all that can arrive do, beside 40 that hang');
+is(scalar(grep { $_->[0] == 200 } @a), 2000, 'all that can arrive do, beside 80 that hang on the same host');
 my %connections = map { $_->{connection} => 1 } grep { $_->{path} eq '/delay/10' } server_log('receiver');
 cmp_ok(scalar keys %connections, '<=', 110, 'over connections that are kept');
+
+# ---- many to one host: those who wait for an answer hold up nobody -----------------
+@a = drive([ '-p', '-n', 120 ], (map { [ 2500, 'POST', "$url/never", 'x' ] } 1 .. 100), [ 1500, 'POST', "$url/ok", 'x' ]);
+is($a[100][0], 200, 'beside a hundred that hang another request to the same host is answered');
 
 # ---- name resolution in threads ---------------------------------------------------
 drive(['-p'], map { [ 1000, 'POST', "http://no-such-host-$_.invalid/", 'x' ] } 1 .. 20);
@@ -137,6 +152,10 @@ my $tls_port = start_server('tls', 'receiver.py', '--cert', "$tls/cert.pem", '--
 like($a[0][3], qr/^no TLS with host "localhost": /, 'a certificate of an unknown authority is refused');
 @a = drive([ '-p', '-c', "$tls/ca.pem" ], [ 3000, 'POST', "https://localhost:$tls_port/ok", 'x' ]);
 is($a[0][0], 200, 'one of a known authority is accepted');
+my $request = "3000\tPOST\thttps://localhost:$tls_port/ok\tx";
+system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=another-ca -keyout $dir/another.key -out $dir/another.pem >$tls/log 2>&1") == 0 or die;
+my $out = `(cp $dir/another.pem $dir/ca; echo '$request'; sleep 2; cp $tls/ca.pem $dir/ca; echo '$request') | $drive -p -n 1 -c $dir/ca 2>&1`;
+like($out, qr/^1\t0\t.*no TLS.*^2\t200\t/ms, 'a file of authorities counts as it is now');
 @a = drive([ '-p', '-c', "$tls/ca.pem" ], [ 3000, 'POST', "https://127.0.0.2:$tls_port/ok", 'x' ]);
 like($a[0][3], qr/could not connect|no TLS/, 'but not for another name');
 @a = drive([ '-p', '-c', "$dir/no-such-file" ], [ 3000, 'POST', "https://localhost:$tls_port/ok", 'x' ]);
@@ -209,7 +228,7 @@ is($a[3][0], 451, 'the server is busy');
 is($a[4][0], 535, 'a wrong password');
 like($a[5][3], qr/would send the password unencrypted/, 'no password without TLS');
 is($a[6][0], 0, 'no STARTTLS where it is wanted');
-is($a[7][0], 250, 'without it where it is not');
+is("$a[7][0] $a[7][3]", '250 250 2.0.0 queued as 42', 'without it where it is not');
 like($a[8][3], qr/malformed mail address number 1/, 'no command in an address');
 like($a[9][3], qr/needs a sender, recipients and a text/, 'no recipient');
 like($a[10][3], qr/could not connect/, 'no server');
@@ -217,6 +236,29 @@ my @mails = server_log('mail');
 is(join('; ', sort map { join(',', @{ $_->{to} }) } @mails), 'one@example.com,two@example.com; three@example.com', 'what arrived');
 is($mails[0]{data}, "From: a\@b.c\r\nTo: d\@e.f\r\nSubject: late\r\n\r\n.dot\r\nhello\r\n", 'as it was written');
 unlike(join(' ', map { $_->[3] } @a), qr/hunter2/, 'no password in an answer');
+@a = drive([ '-p', '-n', 1 ],
+	[ 5000, '', "smtp://localhost:$plain_port", $text, $from, 'to=plain@example.com' ],
+	[ 5000, '', "smtp://localhost:$plain_port", $text, $from, 'to=secret@example.com', 'starttls' ]);
+is(join(' ', map { $_->[0] } @a), '250 0', 'a mail that wants TLS does not take the connection of one that does not');
+
+
+# ---- mail servers that behave badly --------------------------------------------------------
+my $bad = 'smtp://127.0.0.1:' . start_server('badmail', 'badmail.py');
+sub mail { my ($path, @to) = @_; return [ 3000, '', "$bad/$path", $text, $from, map { "to=$_\@example.com" } @to ]; }
+@a = drive(['-p'],
+	mail('stall-ehlo', 'a'), mail('stall-data', 'a', 'gone'), mail('slow/1000', 'a'), mail('slow/9000', 'a'), mail('stall-quit', 'a'),
+	mail('drop-data', 'a', 'gone'), mail('drop-data', 'gone', 'a'), mail('drop-end', 'a', 'gone'), mail('refuse', 'a'), mail('leave', 'a'),
+	[ 3000, '', "$bad/drop-end", '', $from, 'to=a@example.com' ], mail('ok', 'gone', 'busy'), mail('ok', 'busy', 'gone'), mail('ok', 'gone', 'gone2'), mail('ok', 'a', 'gone'));
+cmp_ok($longest, '<', 1000, "nobody waits for a mail server ($longest ms)");
+like($a[0][3], qr/^timed out after \d+ ms while talking to the mail server/, 'one that says nothing');
+like($a[1][3], qr/^timed out after [34]\d\d\d ms while talking to the mail server/, 'a refused recipient is not the answer where none came');
+is("$a[2][0] $a[2][3]", '250 250 as 7', 'a mail server may take its time');
+like($a[3][3], qr/^timed out after [34]\d\d\d ms/, 'but not too long');
+is("$a[4][0] $a[4][3]", '250 250 as 7', 'one that does not say goodbye has taken the mail');
+is(join(' ', map { $a[$_][0] } 5 .. 7), '0 0 0', 'a lost connection is no refusal, whatever was said of a recipient before');
+is("$a[8][0] $a[9][0]", '554 421', 'a refusal of the text, and a server that leaves');
+is(join(' ', map { $a[$_][0] } 10 .. 14), '0 451 451 550 250', 'an empty mail that nobody took; where one recipient is to be tried again, all are');
+is(join(' ', sort map { $_->{path} } grep { $_->{path} !~ /9000/ } server_log('badmail')), 'ok slow/1000 stall-quit', 'what was taken');
 
 cmp_ok($longest, '<', 2000, "no call waits ($longest ms)");
 done_testing();
