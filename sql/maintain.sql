@@ -77,5 +77,30 @@ INSERT INTO tracer.alert (asset, title, severity, source, fired_at) VALUES
   ('elsewhere', 'long', 'error', 'ticket', '2026-05-22 00:00+00'), ('raw', 'raw failed', 'error', 'dbt', '2026-05-22 00:00+00');
 SELECT tracer.correlate();
 SELECT status, opened_at, last_alert_at FROM tracer.incidents WHERE last_alert_at >= '2026-05-22' ORDER BY opened_at;
+
+-- What a batch reads is what it deletes, however much there is; an end that names no
+-- asset goes with what it ended.
+TRUNCATE tracer.alert, tracer.placement, tracer.episode, tracer.alert_key, tracer.incident;
+INSERT INTO tracer.alert (asset, title, status, source, dedup_key, fired_at)
+SELECT CASE s.status WHEN 'firing' THEN 'asset ' || i END, 'late', s.status::tracer.status, 'dbt', 'run ' || i, '2025-01-01 00:00+00'::timestamptz + i * interval '10 minutes' + s.after
+  FROM generate_series(1, 2000) AS i, (VALUES ('firing', interval '0'), ('resolved', interval '1 minute')) AS s (status, after);
+SELECT tracer.correlate();
+INSERT INTO tracer.thread (incident_id, channel, mode, role, reason, shadow, opened_at, closed_at)
+SELECT i.incident_id, c.channel, 'page', 'root', 'a test', false, i.opened_at, c.closed_at
+  FROM tracer.incident i, (VALUES ('open', NULL), ('closed', now())) AS c (channel, closed_at);
+INSERT INTO tracer.notification (thread_id, incident_id, channel, event, events, form, mode, role, reason, key, state, due_at, created_at, give_up_at)
+SELECT t.thread_id, t.incident_id, t.channel, 'opened', '{opened}', 'post', 'page', 'root', 'a test', t.key, 'sent', now(), now(), now() FROM tracer.thread t;
+INSERT INTO tracer.delivery_attempt (notification_id, attempt, outcome) SELECT n.notification_id, 1, 'sent' FROM tracer.notification n;
+SELECT pg_stat_force_next_flush();
+BEGIN;
+SELECT tracer.forget_incidents('2026-01-01', 100);
+SELECT t.relname, CASE WHEN n.read > 1000 THEN format('%s rows read', n.read) ELSE 'by key' END AS found
+  FROM pg_stat_xact_user_tables t, LATERAL (SELECT coalesce(t.seq_tup_read, 0) + coalesce(t.idx_tup_fetch, 0)) AS n (read)
+ WHERE t.schemaname = 'tracer' AND t.relname IN ('alert', 'placement', 'episode', 'alert_key', 'incident', 'thread', 'notification', 'delivery_attempt')
+ ORDER BY t.relname COLLATE "C";
+SELECT (SELECT count(*) FROM tracer.alert) AS alerts, (SELECT count(*) FROM tracer.placement) AS placements, (SELECT count(*) FROM tracer.episode) AS episodes,
+       (SELECT count(*) FROM tracer.incident) AS incidents, (SELECT count(*) FROM tracer.thread) AS threads,
+       (SELECT count(*) FROM tracer.notification) AS notifications, (SELECT count(*) FROM tracer.delivery_attempt) AS attempts;
+COMMIT;
 DROP EXTENSION tracer;
 DROP TABLE before;

@@ -15,13 +15,16 @@ SELECT CASE WHEN r.kept IS NOT NULL THEN tracer.before(s.watermark, r.kept) END
 $$;
 COMMENT ON FUNCTION tracer.retained_from() IS 'The moment before which tracer.maintain() deletes: the latest alert''s time, not after now, less the setting retention. NULL: nothing is deleted.';
 
+-- Each batch costs what it deletes, not what there is: rows are found by key.
 CREATE FUNCTION tracer.forget_incidents(before timestamptz, at_most int DEFAULT 500) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET jit = off SET enable_seqscan = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     old      bigint[];
     episodes bigint[];
+    keys     bigint[];
     alerts   bigint[];
 BEGIN
     PERFORM tracer.hold_correlation();
@@ -29,19 +32,32 @@ BEGIN
     SELECT array_agg(x.incident_id) INTO old
       FROM (SELECT i.incident_id
               FROM tracer.incident i
-             WHERE i.last_alert_at < before
+             WHERE i.opened_at < before
+               AND i.last_alert_at < before
                AND CASE WHEN i.merged_into IS NULL
                         THEN (SELECT v.status IN ('resolved', 'quiet') FROM tracer.incidents v WHERE v.incident_id = i.incident_id)
                         ELSE NOT EXISTS (SELECT FROM tracer.incident t WHERE t.incident_id = i.merged_into) END
-             ORDER BY i.last_alert_at
+             ORDER BY i.opened_at
              LIMIT at_most) x;
     IF old IS NULL THEN
         RETURN 0;
     END IF;
-    SELECT array_agg(e.episode_id) INTO episodes
+    SELECT array_agg(e.episode_id), array_agg(DISTINCT e.key_id) INTO episodes, keys
       FROM tracer.episode e WHERE e.incident_id = ANY (old);
+    -- An alert lies under the key of its episode; or, where it ended the episode
+    -- without naming an asset, under the key that has none.
+    keys := keys || ARRAY(SELECT w.key_id
+                            FROM unnest(keys) AS x (id)
+                           CROSS JOIN LATERAL (SELECT k.source, k.dedup_key FROM tracer.alert_key k WHERE k.key_id = x.id AND k.asset IS NOT NULL OFFSET 0) AS k
+                           CROSS JOIN LATERAL (SELECT o.key_id FROM tracer.alert_key o
+                                                WHERE hashtextextended(o.dedup_key, 0) = hashtextextended(k.dedup_key, 0)
+                                                  AND hashtextextended(o.source, 0) = hashtextextended(k.source, 0)
+                                                  AND o.dedup_key = k.dedup_key AND o.source = k.source AND o.asset IS NULL OFFSET 0) AS w);
     WITH gone AS (
-        DELETE FROM tracer.placement p WHERE p.episode_id = ANY (episodes) RETURNING p.alert_id
+        DELETE FROM tracer.placement p
+         USING unnest(episodes) AS x (episode_id)
+         WHERE p.key_id = ANY (keys) AND p.episode_id = x.episode_id
+        RETURNING p.alert_id
     )
     SELECT array_agg(g.alert_id) INTO alerts FROM gone g;
     DELETE FROM tracer.alert a WHERE a.alert_id = ANY (alerts);
@@ -50,10 +66,10 @@ BEGIN
     DELETE FROM tracer.evidence_row r WHERE r.incident_id = ANY (old);
     DELETE FROM tracer.incident_event v WHERE v.incident_id = ANY (old);
     DELETE FROM tracer.delivery_attempt a
-     USING tracer.notification n
-     WHERE n.incident_id = ANY (old) AND a.notification_id = n.notification_id;
+     WHERE a.notification_id = ANY (ARRAY(SELECT n.notification_id FROM tracer.notification n WHERE n.incident_id = ANY (old)));
     DELETE FROM tracer.notification n WHERE n.incident_id = ANY (old);
-    DELETE FROM tracer.thread t WHERE t.incident_id = ANY (old);
+    DELETE FROM tracer.thread t WHERE t.incident_id = ANY (old) AND t.closed_at IS NULL;
+    DELETE FROM tracer.thread t WHERE t.incident_id = ANY (old) AND t.closed_at IS NOT NULL;
     DELETE FROM tracer.incident i WHERE i.incident_id = ANY (old);
     RETURN cardinality(old);
 END
