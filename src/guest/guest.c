@@ -7,7 +7,8 @@
  *
  *	1. A subtransaction begins, that is always rolled back. What the function
  *	   did to the session is undone by the one mechanism that undoes everything:
- *	   settings, cursors, locks, notifications.
+ *	   settings, cursors, locks, notifications. Only advisory locks of the session
+ *	   outlast it: tracer's own processes, which run for ever, give them back.
  *	2. In it the user becomes the row's owner under
  *	   SECURITY_RESTRICTED_OPERATION, as in REFRESH MATERIALIZED VIEW: no SET
  *	   ROLE, no temporary tables, no deferred triggers, nothing prepared that
@@ -18,6 +19,10 @@
  *	   rights.
  *	4. The rows go into a tuplestore of the caller's resource owner, which
  *	   outlives the subtransaction.
+ *	5. It gets GUEST_MS. That time is over, and whatever else the function ends
+ *	   with, is an error that the caller can catch: EXCEPTION WHEN OTHERS does not
+ *	   catch cancellation and failed assertions, and one bad function would take
+ *	   with it all that the caller does for others.
  *
  * The owner is never a superuser, and somebody that the calling user may be:
  * whoever could register a function for another role could act as that role.
@@ -32,13 +37,19 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "parser/parse_func.h"
+#include "postmaster/bgworker.h"
+#include "storage/latch.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/resowner.h"
+#include "utils/timeout.h"
 #include "utils/varlena.h"
+
+#define GUEST_MS 5000			/* for one call */
 
 PG_FUNCTION_INFO_V1(tracer_call_registered);
 
@@ -114,6 +125,71 @@ guest_query(const char *function, int nargs)
 	return sql.data;
 }
 
+/* ------------------------------------------------------------ the time it gets */
+
+static TimeoutId guest_timeout = MAX_TIMEOUTS;	/* not registered yet */
+static volatile sig_atomic_t guest_overdue = false;
+
+static void
+on_overdue(void)
+{
+	guest_overdue = true;
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
+}
+
+/* A guest that calls another has the time of both; true for the one that has it. */
+static bool
+begin_time(void)
+{
+	if (guest_timeout == MAX_TIMEOUTS)
+		guest_timeout = RegisterTimeout(USER_TIMEOUT, on_overdue);
+	if (get_timeout_active(guest_timeout))
+		return false;
+	guest_overdue = false;
+	enable_timeout_after(guest_timeout, GUEST_MS);
+	return true;
+}
+
+static void
+end_time(bool begun)
+{
+	if (!begun)
+		return;
+	disable_timeout(guest_timeout, false);
+	/* Too late to be noticed by the function, it must not hit the caller. */
+	if (guest_overdue)
+		QueryCancelPending = false;
+}
+
+/* Any other session may have such locks of its own, and it ends some day. */
+static void
+give_back_locks(void)
+{
+	if (MyBgworkerEntry && strncmp(MyBgworkerEntry->bgw_library_name, "tracer", 6) == 0)
+		LockReleaseSession(USER_LOCKMETHOD);
+}
+
+/*
+ * Makes of the guest's error one that can be caught. Where somebody cancels the
+ * caller's statement, or its own time is over, it stays what it is.
+ */
+static void
+make_catchable(ErrorData *error)
+{
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && guest_overdue)
+	{
+		error->sqlerrcode = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+		error->message = psprintf("it took longer than %d seconds", GUEST_MS / 1000);
+		error->hint = pstrdup("A registered function computes its result from its arguments, and waits for nothing.");
+	}
+	else if (error->sqlerrcode == ERRCODE_ASSERT_FAILURE ||
+			 (error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+			  (error->funcname == NULL || strcmp(error->funcname, "ProcessInterrupts") != 0)))
+		error->sqlerrcode = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+}
+
 /* Restrict the session until the end of the subtransaction. */
 static void
 set_locally(const char *name, const char *value)
@@ -162,6 +238,7 @@ tracer_call_registered(PG_FUNCTION_ARGS)
 	Datum	   *args = NULL;
 	bool	   *nulls = NULL;
 	int			nargs = 0;
+	volatile bool begun = false;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -198,18 +275,24 @@ tracer_call_registered(PG_FUNCTION_ARGS)
 		set_locally("search_path", "pg_catalog, pg_temp");
 		set_locally("transaction_read_only", "on");
 		MemoryContextSwitchTo(caller_cxt);
+		begun = begin_time();
 		call_into(rsinfo, guest.function, nargs, args, nulls);
+		end_time(begun);
 		/* Aborting the subtransaction restores the user as well. */
 		RollbackAndReleaseCurrentSubTransaction();
+		give_back_locks();
 	}
 	PG_CATCH();
 	{
 		ErrorData  *error;
 
+		end_time(begun);
 		MemoryContextSwitchTo(caller_cxt);
 		error = CopyErrorData();
+		make_catchable(error);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		give_back_locks();
 		MemoryContextSwitchTo(caller_cxt);
 		CurrentResourceOwner = caller_owner;
 		ReThrowError(error);
