@@ -148,6 +148,7 @@ VALUES
   ('admin', 'EXECUTE', 'function', 'learn_delays'),
   ('admin', 'EXECUTE', 'function', 'set_gateway'),
   ('admin', 'EXECUTE', 'function', 'arm'),
+  ('admin', 'EXECUTE', 'function', 'disarm'),
   ('admin', 'EXECUTE', 'function', 'set_secret'),
   ('admin', 'EXECUTE', 'function', 'set_node')
 $$;

@@ -29,15 +29,17 @@
 /*
  * Rows that a dump brought from another cluster carry its transaction ids.
  * Those ahead of ours would look new in every pass to come; those before, in
- * none: this pass looks at everything.
+ * none: this pass looks at everything. Where there are no such rows, nothing is
+ * written and no transaction id is used: until its first alert came, every look
+ * around of an idle worker begins with this.
  */
 void
 adopt_foreign_rows(void)
 {
 	static Statement st[] = {
-		{"UPDATE tracer.alert SET xid = pg_current_xact_id() WHERE xid > pg_current_xact_id()"},
-		{"UPDATE tracer.change SET xid = pg_current_xact_id() WHERE xid > pg_current_xact_id()"},
-		{"UPDATE tracer.identity_log SET xid = pg_current_xact_id() WHERE xid > pg_current_xact_id()"},
+		{"UPDATE tracer.alert SET xid = pg_current_xact_id() WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"},
+		{"UPDATE tracer.change SET xid = pg_current_xact_id() WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"},
+		{"UPDATE tracer.identity_log SET xid = pg_current_xact_id() WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"},
 		{"DELETE FROM tracer.foreign_row"},
 	};
 

@@ -9,6 +9,7 @@
 
 #include "datatype/timestamp.h"
 #include "lib/ilist.h"
+#include "nodes/pg_list.h"
 
 #include "send/http.h"
 

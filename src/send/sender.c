@@ -20,8 +20,7 @@
  *	  request is repeated only if this process died between sending and recording,
  *	  or if no answer came.
  *	- A request ends before its lease does, so nobody else can have it meanwhile.
- *	- A channel has its own lane. A slow or dead endpoint fills its lane, and the
- *	  other lanes go on; SQL bounds how much one channel may have claimed.
+ *	- What it has in its hands lies in lanes, one a channel (lanes.c).
  *	- Told to end, it claims nothing more, gives what is on the wire a moment to be
  *	  answered, records, and ends. What was not answered is recorded as that.
  */
@@ -32,6 +31,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "portability/instr_time.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -43,6 +43,7 @@
 
 #include "guc.h"
 #include "send/http.h"
+#include "send/lanes.h"
 #include "send/outbox.h"
 #include "send/policy.h"
 #include "worker/process.h"
@@ -52,8 +53,6 @@ PG_MODULE_MAGIC;
 extern PGDLLEXPORT void tracer_sender_main(Datum arg);
 
 #define TAKEN_MAX 512			/* claimed and not recorded */
-#define WIRE_MAX 256			/* of them, on the wire */
-#define LANE_MAX 64				/* of one channel, on the wire */
 #define CLAIM_REST_MS 50		/* between claims while a lane has enough to go on with */
 #define PLAN_REST_MS 500		/* at most, after as long a claim that found nothing to send */
 #define POLL_MS 60000			/* looks for work by itself this often */
@@ -65,28 +64,18 @@ extern PGDLLEXPORT void tracer_sender_main(Datum arg);
 #define HEARTBEAT_TIMEOUT_MS 10000
 #define STALE_MS 180000			/* a correlator that has not passed for so long is not well */
 
-typedef struct Lane
-{
-	dlist_node	node;
-	char	   *channel;
-	int			running;
-	int			nwaiting;
-	dlist_head	waiting;
-	dlist_head	sent;
-} Lane;
+/* The sender's own deadlines are moments of a clock that never jumps, in µs. */
+typedef int64 Moment;
 
 typedef struct Sender
 {
-	HttpPool   *pool;
-	MemoryContext context;		/* of lanes and notifications */
+	HttpPool   *pool;			/* the lanes' and the heartbeat's */
 	MemoryContext claiming;		/* of a claim that is not committed */
-	dlist_head	lanes;
-	dlist_head	answered;		/* to be recorded */
-	int			taken;			/* in lanes and answered */
+	Lanes		lanes;			/* what was claimed and is not recorded */
 
 	bool		want;			/* there may be something to claim */
-	TimestampTz look_at;		/* when there may be again */
-	TimestampTz claim_after;	/* a larger claim costs less for each */
+	Moment		look_at;		/* when there may be again */
+	Moment		claim_after;	/* a larger claim costs less for each */
 	bool		released;		/* what a sender before this one held */
 	TracerPresence presence;
 	List	   *claimed;
@@ -95,12 +84,12 @@ typedef struct Sender
 	bool		one_by_one;		/* recording them together failed */
 
 	int			failures;		/* of transactions, in a row */
-	TimestampTz not_before;		/* for transactions, after a failure */
+	Moment		not_before;		/* for transactions, after a failure */
 
-	TimestampTz heartbeat_at;
+	Moment		heartbeat_at;
 	bool		heartbeat_failed;
 
-	TimestampTz end_at;			/* told to end: the latest moment; 0: not told */
+	Moment		end_at;			/* told to end: the latest moment; 0: not told */
 } Sender;
 
 static volatile sig_atomic_t in_transaction = false;
@@ -124,155 +113,20 @@ on_terminate(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
-static TimestampTz
-after_ms(TimestampTz at, int64 ms)
+static Moment
+now_is(void)
+{
+	instr_time	t;
+
+	INSTR_TIME_SET_CURRENT(t);
+	return (Moment) INSTR_TIME_GET_MICROSEC(t);
+}
+
+/* Of a moment or a timestamp. */
+static int64
+after_ms(int64 at, int64 ms)
 {
 	return at + ms * INT64CONST(1000);
-}
-
-/* --------------------------------------------------------------------- lanes */
-
-static Lane *
-lane_of(Sender *s, const char *channel)
-{
-	dlist_iter	i;
-	Lane	   *lane;
-
-	dlist_foreach(i, &s->lanes)
-	{
-		lane = dlist_container(Lane, node, i.cur);
-		if (strcmp(lane->channel, channel) == 0)
-			return lane;
-	}
-	lane = MemoryContextAllocZero(s->context, sizeof *lane);
-	lane->channel = MemoryContextStrdup(s->context, channel);
-	dlist_init(&lane->waiting);
-	dlist_init(&lane->sent);
-	dlist_push_tail(&s->lanes, &lane->node);
-	return lane;
-}
-
-static void
-drop_empty_lanes(Sender *s)
-{
-	dlist_mutable_iter i;
-
-	dlist_foreach_modify(i, &s->lanes)
-	{
-		Lane	   *lane = dlist_container(Lane, node, i.cur);
-
-		if (lane->running > 0 || !dlist_is_empty(&lane->waiting))
-			continue;
-		dlist_delete(&lane->node);
-		pfree(lane->channel);
-		pfree(lane);
-	}
-}
-
-static Notification *
-find_in(dlist_head *list, int64 id)
-{
-	dlist_iter	i;
-
-	dlist_foreach(i, list)
-	{
-		Notification *n = dlist_container(Notification, node, i.cur);
-
-		if (n->id == id)
-			return n;
-	}
-	return NULL;
-}
-
-/*
- * Puts a claimed notification into its lane. One that is here already was held up
- * for longer than its lease: what it is doing counts for the new attempt.
- */
-static void
-take(Sender *s, Notification *n)
-{
-	Lane	   *lane = lane_of(s, n->channel);
-	Notification *held = find_in(&lane->waiting, n->id);
-
-	if (held == NULL)
-		held = find_in(&lane->sent, n->id);
-	if (held == NULL)
-		held = find_in(&s->answered, n->id);
-	if (held != NULL)
-	{
-		held->attempt = n->attempt;
-		held->lease_end = n->lease_end;
-		MemoryContextDelete(n->context);
-		return;
-	}
-	MemoryContextSetParent(n->context, s->context);
-	n->lane = lane;
-	dlist_push_tail(&lane->waiting, &n->node);
-	lane->nwaiting++;
-	s->taken++;
-}
-
-static void
-give_up(Sender *s, Notification *n, const char *why)
-{
-	n->unsent = why;
-	dlist_push_tail(&s->answered, &n->node);
-}
-
-static void
-start_one(Sender *s, Lane *lane, TimestampTz now)
-{
-	Notification *n = dlist_container(Notification, node, dlist_pop_head_node(&lane->waiting));
-
-	lane->nwaiting--;
-	if (after_ms(now, n->request.timeout_ms) >= n->lease_end)
-		give_up(s, n, "not sent: it waited for its turn for too long");
-	else if (!http_start(s->pool, &n->request))
-		give_up(s, n, "not sent: out of memory");
-	else
-	{
-		n->started_at = now;
-		dlist_push_tail(&lane->sent, &n->node);
-		lane->running++;
-	}
-}
-
-/* Lanes take turns. */
-static void
-start_waiting(Sender *s)
-{
-	bool		started = true;
-	TimestampTz now = GetCurrentTimestamp();
-	dlist_iter	i;
-
-	while (started)
-	{
-		started = false;
-		dlist_foreach(i, &s->lanes)
-		{
-			Lane	   *lane = dlist_container(Lane, node, i.cur);
-
-			if (dlist_is_empty(&lane->waiting) || lane->running >= LANE_MAX || http_running(s->pool) >= WIRE_MAX)
-				continue;
-			start_one(s, lane, now);
-			started = true;
-		}
-	}
-}
-
-static bool
-has_long_lane(Sender *s)
-{
-	dlist_iter	i;
-
-	dlist_foreach(i, &s->lanes)
-	{
-		Lane	   *lane = dlist_container(Lane, node, i.cur);
-
-		if (lane->nwaiting >= LANE_MAX)
-			return true;
-	}
-	return false;
 }
 
 /* ----------------------------------------------------------------- heartbeat */
@@ -285,14 +139,14 @@ has_heartbeat(void)
 
 /* Something outside pages when these stop: they are sent only while all is well. */
 static void
-heartbeat(Sender *s, TimestampTz now)
+heartbeat(Sender *s, Moment now)
 {
 	HttpRequest request = {.method = "GET",.url = tracer_heartbeat_url,.timeout_ms = HEARTBEAT_TIMEOUT_MS};
 
 	if (!has_heartbeat() || now < s->heartbeat_at)
 		return;
 	s->heartbeat_at = after_ms(now, HEARTBEAT_MS);
-	if (s->failures == 0 && s->presence == TRACER_PRESENT && tracer_correlated_at() > after_ms(now, -STALE_MS))
+	if (s->failures == 0 && s->presence == TRACER_PRESENT && tracer_correlated_at() > after_ms(GetCurrentTimestamp(), -STALE_MS))
 		(void) http_start(s->pool, &request);
 }
 
@@ -332,21 +186,19 @@ collect(Sender *s)
 			http_release(answer);
 			continue;
 		}
-		n->answer = answer;
-		n->lane->running--;
-		dlist_delete(&n->node);
-		dlist_push_tail(&s->answered, &n->node);
+		lanes_answered(&s->lanes, n, answer);
 	}
 }
 
 /* -------------------------------------------------------------- transactions */
 
-/* Runs one; after a failure none is begun for a while. */
+/* Runs one; after a failure none is begun for a while. Meanwhile nothing is read. */
 static bool
 transaction(Sender *s, void (*work) (void *))
 {
 	MemoryContext caller = CurrentMemoryContext;
-	TimestampTz now;
+	Moment		began = now_is(),
+				now;
 	bool		ok;
 
 	pgstat_report_activity(STATE_RUNNING, "sending notifications");
@@ -357,7 +209,9 @@ transaction(Sender *s, void (*work) (void *))
 	in_transaction = false;
 	QueryCancelPending = false;
 	MemoryContextSwitchTo(caller);
-	now = GetCurrentTimestamp();
+	now = now_is();
+	/* It may have waited for a lock; that is not the fault of who answered meanwhile. */
+	http_was_away(s->pool, (long) ((now - began + 999) / 1000));
 	s->failures = ok ? 0 : s->failures + 1;
 	if (!ok)
 		s->not_before = after_ms(now, tracer_back_off(s->failures));
@@ -383,7 +237,7 @@ claim_work(void *arg)
 	{
 		if (!s->released)
 			outbox_release();
-		s->claimed = outbox_claim(TAKEN_MAX - s->taken, s->claiming);
+		s->claimed = outbox_claim(TAKEN_MAX - s->lanes.taken, s->claiming);
 		if (s->claimed == NIL)
 			s->next = outbox_next();
 	}
@@ -393,7 +247,7 @@ claim_work(void *arg)
 static void
 claim(Sender *s)
 {
-	TimestampTz began = GetCurrentTimestamp(),
+	Moment		began = now_is(),
 				now;
 	ListCell   *lc;
 
@@ -404,22 +258,26 @@ claim(Sender *s)
 	}
 	s->released = true;
 	foreach(lc, s->claimed)
-		take(s, lfirst(lc));
+		lanes_take(&s->lanes, lfirst(lc));
 	s->want = s->claimed != NIL;
 	MemoryContextReset(s->claiming);
 	s->claimed = NIL;
 
 	/* onto the wire before anything else is done */
-	start_waiting(s);
+	lanes_start(&s->lanes);
 	collect(s);
-	now = GetCurrentTimestamp();
+	now = now_is();
 	/* Under load, deciding leaves writers as much time as it took, as passes do. */
-	s->claim_after = has_long_lane(s) ? after_ms(now, CLAIM_REST_MS) :
+	s->claim_after = lanes_any_full(&s->lanes) ? after_ms(now, CLAIM_REST_MS) :
 		s->want ? 0 : now + Min(now - began, PLAN_REST_MS * INT64CONST(1000));
 	if (s->next == 0)
 		s->look_at = after_ms(now, POLL_MS);
 	else
-		s->look_at = s->next > now ? Min(s->next, after_ms(now, POLL_MS)) : after_ms(now, FULL_MS);
+	{
+		TimestampTz wall = GetCurrentTimestamp();
+
+		s->look_at = s->next > wall ? now + Min(s->next - wall, POLL_MS * INT64CONST(1000)) : after_ms(now, FULL_MS);
+	}
 }
 
 static void
@@ -433,7 +291,7 @@ record_work(void *arg)
 		List	   *notifications = NIL;
 		dlist_iter	i;
 
-		dlist_foreach(i, &s->answered)
+		dlist_foreach(i, &s->lanes.answered)
 		{
 			notifications = lappend(notifications, dlist_container(Notification, node, i.cur));
 			if (s->one_by_one)
@@ -444,16 +302,6 @@ record_work(void *arg)
 	tracer_commit();
 }
 
-static void
-forget(Sender *s, Notification *n)
-{
-	dlist_delete(&n->node);
-	if (n->answer)
-		http_release(n->answer);
-	MemoryContextDelete(n->context);
-	s->taken--;
-}
-
 /*
  * Records all that was answered. If that fails, each for itself; and if one
  * fails alone, without the words of the other side, which may be the reason.
@@ -461,12 +309,12 @@ forget(Sender *s, Notification *n)
 static void
 record(Sender *s)
 {
-	TimestampTz began = GetCurrentTimestamp();
+	Moment		began = now_is();
 	int64		sent = 0;
 
 	do
 	{
-		Notification *first = dlist_head_element(Notification, node, &s->answered);
+		Notification *first = dlist_head_element(Notification, node, &s->lanes.answered);
 
 		if (!transaction(s, record_work))
 		{
@@ -476,23 +324,23 @@ record(Sender *s)
 			{
 				first->terse = true;
 				dlist_delete(&first->node);
-				dlist_push_tail(&s->answered, &first->node);
+				dlist_push_tail(&s->lanes.answered, &first->node);
 			}
 			s->one_by_one = true;
 			return;
 		}
 		do
 		{
-			Notification *n = dlist_head_element(Notification, node, &s->answered);
+			Notification *n = dlist_head_element(Notification, node, &s->lanes.answered);
 
 			if (n->answer && n->answer->status >= 200 && n->answer->status <= 299)
 				sent++;
-			forget(s, n);
-		} while (!s->one_by_one && !dlist_is_empty(&s->answered));
-	} while (!dlist_is_empty(&s->answered));
+			lanes_forget(&s->lanes, n);
+		} while (!s->one_by_one && !dlist_is_empty(&s->lanes.answered));
+	} while (!dlist_is_empty(&s->lanes.answered));
 	s->one_by_one = false;
 	s->want = true;
-	tracer_report_pass(sent, GetCurrentTimestamp() - began);
+	tracer_report_pass(sent, now_is() - began);
 }
 
 /* ------------------------------------------------------------------ the loop */
@@ -526,45 +374,36 @@ set_policy(Sender *s)
 
 /* Nothing new; a moment for what is on the wire; then everything is recorded. */
 static void
-end(Sender *s, TimestampTz now)
+end(Sender *s, Moment now)
 {
-	dlist_iter	i;
-
 	if (s->end_at == 0)
 		s->end_at = after_ms(now, GRACE_MS);
-	dlist_foreach(i, &s->lanes)
-	{
-		Lane	   *lane = dlist_container(Lane, node, i.cur);
-
-		while (!dlist_is_empty(&lane->waiting))
-			give_up(s, dlist_container(Notification, node, dlist_pop_head_node(&lane->waiting)),
-					"not sent: the sender was told to end");
-	}
+	lanes_give_up(&s->lanes, "not sent: the sender was told to end");
 	if (now >= s->end_at)
 	{
 		http_abandon(s->pool, "no answer yet when the sender was told to end");
 		collect(s);
 	}
-	if (!dlist_is_empty(&s->answered))
+	if (!dlist_is_empty(&s->lanes.answered))
 		record(s);
-	if (s->taken == 0 || now >= after_ms(s->end_at, GRACE_MS))
+	if (s->lanes.taken == 0 || now >= after_ms(s->end_at, GRACE_MS))
 		proc_exit(0);
 }
 
 static bool
 may_claim(Sender *s)
 {
-	return s->want && tracer_deliver && s->end_at == 0 && dlist_is_empty(&s->answered) && s->taken < TAKEN_MAX;
+	return s->want && tracer_deliver && s->end_at == 0 && dlist_is_empty(&s->lanes.answered) && s->lanes.taken < TAKEN_MAX;
 }
 
 static long
-timeout_ms(Sender *s, TimestampTz now)
+timeout_ms(Sender *s, Moment now)
 {
-	TimestampTz until = s->look_at;
+	Moment		until = s->look_at;
 	long		wire = http_timeout_ms(s->pool);
 	long		ms;
 
-	if (!dlist_is_empty(&s->answered))
+	if (!dlist_is_empty(&s->lanes.answered))
 		until = s->not_before;
 	else if (may_claim(s))
 		until = Max(s->not_before, s->claim_after);
@@ -588,16 +427,19 @@ what_to_wait_for(Sender *s)
 }
 
 static void
+close_pool(int code, Datum pool)
+{
+	http_close((HttpPool *) DatumGetPointer(pool));
+}
+
+static void
 open_sender(Sender *s)
 {
 	const char *error;
 
-	s->context = AllocSetContextCreate(TopMemoryContext, "tracer sender", ALLOCSET_DEFAULT_SIZES);
-	s->claiming = AllocSetContextCreate(s->context, "tracer claim", ALLOCSET_DEFAULT_SIZES);
-	dlist_init(&s->lanes);
-	dlist_init(&s->answered);
+	s->claiming = AllocSetContextCreate(TopMemoryContext, "tracer claim", ALLOCSET_DEFAULT_SIZES);
 	s->want = true;
-	s->heartbeat_at = after_ms(GetCurrentTimestamp(), 5000);
+	s->heartbeat_at = after_ms(now_is(), 5000);
 	s->pool = http_open(&error);
 	if (s->pool == NULL)
 	{
@@ -606,6 +448,9 @@ open_sender(Sender *s)
 				(errcode(ERRCODE_SYSTEM_ERROR),
 				 errmsg("tracer cannot send notifications: %s", error)));
 	}
+	lanes_init(&s->lanes, s->pool);
+	/* Its threads end before this process does, however that comes about. */
+	before_shmem_exit(close_pool, PointerGetDatum(s->pool));
 	set_policy(s);
 }
 
@@ -631,7 +476,7 @@ tracer_sender_main(Datum arg)
 
 	for (;;)
 	{
-		TimestampTz now;
+		Moment		now;
 		WaitEvent	event;
 		long		ms,
 					flush;
@@ -643,13 +488,13 @@ tracer_sender_main(Datum arg)
 			set_policy(&s);
 		}
 		collect(&s);
-		start_waiting(&s);
-		now = GetCurrentTimestamp();
+		lanes_start(&s.lanes);
+		now = now_is();
 		if (ShutdownRequestPending)
 			end(&s, now);
-		if (!dlist_is_empty(&s.answered) && now >= s.not_before)
+		if (!dlist_is_empty(&s.lanes.answered) && now >= s.not_before)
 			record(&s);
-		now = GetCurrentTimestamp();
+		now = now_is();
 		if (s.look_at <= now)
 		{
 			s.want = true;
@@ -657,13 +502,13 @@ tracer_sender_main(Datum arg)
 		}
 		if (may_claim(&s) && now >= s.not_before && now >= s.claim_after)
 			claim(&s);
-		drop_empty_lanes(&s);
+		lanes_drop_empty(&s.lanes);
 		heartbeat(&s, now);
 
-		now = GetCurrentTimestamp();
+		now = now_is();
 		ms = timeout_ms(&s, now);
 		flush = pgstat_report_stat(false);
-		if (ms > 0 && s.taken == 0)
+		if (ms > 0 && s.lanes.taken == 0)
 		{
 			if (flush > 0)
 				ms = Min(ms, flush);
@@ -674,7 +519,7 @@ tracer_sender_main(Datum arg)
 		else
 			tracer_report_state(s.failures > 0 ? TRACER_BACKING_OFF : TRACER_WORKING);
 
-		if (WaitEventSetWait(set, ms, &event, 1, s.taken > 0 ? sending : idle) > 0 && (event.events & WL_LATCH_SET))
+		if (WaitEventSetWait(set, ms, &event, 1, s.lanes.taken > 0 ? sending : idle) > 0 && (event.events & WL_LATCH_SET))
 		{
 			ResetLatch(MyLatch);
 			s.want = true;

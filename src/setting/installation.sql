@@ -19,8 +19,8 @@ CREATE TABLE tracer.installation (
 SELECT pg_catalog.pg_extension_config_dump('tracer.installation', '');
 COMMENT ON TABLE tracer.installation IS 'Which installation this is: one row; more after a restore, until tracer.arm().';
 COMMENT ON COLUMN tracer.installation.database IS 'The database by its oid: another one in a copy.';
-COMMENT ON COLUMN tracer.installation.installed_at IS 'Since when this database is on its own: when the extension was created, or the copy armed.';
-COMMENT ON COLUMN tracer.installation.armed_at IS 'From when on the background worker acts by itself; NULL: it does not, as the extension was created by a restore.';
+COMMENT ON COLUMN tracer.installation.installed_at IS 'Since when this database is on its own: when the extension was created, the copy armed, or this database disarmed.';
+COMMENT ON COLUMN tracer.installation.armed_at IS 'From when on the background worker acts by itself; NULL: it does not, as the extension was created by a restore, or by tracer.disarm().';
 COMMENT ON COLUMN tracer.installation.armed_by IS 'Who armed it.';
 
 INSERT INTO tracer.installation (database, armed_at, armed_by)

@@ -235,7 +235,7 @@ stand_by(TracerPresence why)
 	{
 		if (said != why)
 			ereport(LOG,
-					(errmsg("\"%s\" stands by: the database was restored or copied", MyBgworkerEntry->bgw_name),
+					(errmsg("\"%s\" stands by: the database was restored, copied or disarmed", MyBgworkerEntry->bgw_name),
 					 errhint("SELECT tracer.arm() lets it act by itself here.")));
 		tracer_report_state(TRACER_UNARMED);
 		pgstat_report_activity(STATE_IDLE, "waiting for tracer.arm()");
@@ -263,18 +263,16 @@ wait_for(long ms, uint32 wait_event)
 
 /*
  * Waits without looking at the latch. The first commit meanwhile sets it, and it
- * stays set: all others see that and signal nobody.
+ * stays set: all others see that and signal nobody. Counted down, not by the
+ * clock, which may be set back meanwhile.
  */
 static void
 rest(long ms, uint32 wait_event)
 {
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
-
-	while (ms > 0)
+	for (; ms > 0; ms -= DOZE_MS)
 	{
 		(void) WaitLatch(NULL, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(ms, DOZE_MS), wait_event);
 		after_waiting();
-		ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
 	}
 }
 

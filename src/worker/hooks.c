@@ -6,9 +6,9 @@
  * DROP, RENAME and CREATE DATABASE ... TEMPLATE, and moving a database to another
  * tablespace, need a database without sessions: its processes are told to end,
  * and none may start until the transaction has ended. The same goes for DROP
- * EXTENSION tracer and ALTER EXTENSION tracer UPDATE, which would otherwise meet
- * a pass half-way and deadlock with it. Afterwards the launcher looks at the
- * database again, whatever has become of it.
+ * EXTENSION tracer, also by way of its schema or its owner, and for ALTER EXTENSION
+ * tracer UPDATE, which would otherwise meet a pass half-way and deadlock with it.
+ * Afterwards the launcher looks at the database again, whatever has become of it.
  *
  * Where a user has no right to the command, nothing is stopped: the command
  * itself says so.
@@ -154,17 +154,28 @@ prepare_for(Node *statement)
 				stop_in_database(((RenameStmt *) statement)->subname);
 			break;
 		case T_DropStmt:
-			if (((DropStmt *) statement)->removeType == OBJECT_EXTENSION)
+			/* the schema is called like the extension, and takes it along */
+			if (((DropStmt *) statement)->removeType == OBJECT_EXTENSION ||
+				((DropStmt *) statement)->removeType == OBJECT_SCHEMA)
 				foreach(lc, ((DropStmt *) statement)->objects)
 					stop_for_extension(strVal(lfirst(lc)));
+			break;
+		case T_DropOwnedStmt:
+		case T_ReassignOwnedStmt:
+			/* of whom, matters little: they are rare, and lock all that there is */
+			stop_for_extension("tracer");
 			break;
 		case T_AlterExtensionStmt:
 			stop_for_extension(((AlterExtensionStmt *) statement)->extname);
 			break;
 		case T_TransactionStmt:
 			if (((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED)
+			{
 				for (int kind = 0; kind < TRACER_KINDS; kind++)
 					tracer_wake_at_commit(kind);
+				if (!tracer_is_ready(MyDatabaseId))
+					tracer_extension_came();
+			}
 			break;
 		default:
 			break;

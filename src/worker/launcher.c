@@ -49,6 +49,8 @@
 #include "worker/worker.h"
 
 #define LOOK_MS 60000			/* look around even if nobody asks */
+#define SHORTAGE_MS 10000		/* who waits that long for a place lacks one */
+#define REFUSALS 4				/* after 1, 2 and 4 s: then the others need them for long */
 #define STABLE_MS 60000			/* who ran that long did not fail at the start */
 
 /* What is known of a database, beyond its slot. */
@@ -58,6 +60,8 @@ typedef struct Known
 	NameData	name;
 	bool		listed;			/* it exists, and should have a worker if it has tracer */
 	bool		without;		/* it has no tracer in it */
+	bool		asked;			/* the extension came after its correlator was started */
+	int			refused[TRACER_KINDS];	/* times in a row that no process was to be had */
 	int			failures[TRACER_KINDS];
 	TimestampTz not_before[TRACER_KINDS];
 } Known;
@@ -144,6 +148,14 @@ list_databases(void *arg)
 			hash_search(known, &k->database, HASH_REMOVE, NULL);
 }
 
+/* A correlator that is about to leave, or has left, may not have seen it yet. */
+static void
+look_again(Known *k)
+{
+	k->without = false;
+	k->asked = true;
+}
+
 /* Takes up what the hooks have asked for: a database may have tracer now. */
 static void
 take_requests(void)
@@ -156,11 +168,11 @@ take_requests(void)
 	{
 		hash_seq_init(&all, known);
 		while ((k = hash_seq_search(&all)) != NULL)
-			k->without = false;
+			look_again(k);
 	}
 	for (int i = 0; i < tracer_shared->nrequests; i++)
 		if ((k = known_database(tracer_shared->requests[i])) != NULL)
-			k->without = false;
+			look_again(k);
 	tracer_shared->nrequests = 0;
 	tracer_shared->request_all = false;
 	tracer_unlock();
@@ -188,8 +200,11 @@ start_process(int slot, TracerKind kind, Known *k)
 	TracerProcess *process = &tracer_shared->slots[slot].process[kind];
 	BackgroundWorker worker = {0};
 
+	if (kind == TRACER_CORRELATOR)
+		k->asked = false;
 	tracer_lock(LW_EXCLUSIVE);
 	process->state = TRACER_STARTING;
+	process->started_at = 0;	/* it may end before it says when that was */
 	tracer_unlock();
 
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -203,19 +218,23 @@ start_process(int slot, TracerKind kind, Known *k)
 	memcpy(worker.bgw_extra, &k->database, sizeof(Oid));
 	if (RegisterDynamicBackgroundWorker(&worker, handle_of(slot, kind)))
 	{
+		k->refused[kind] = 0;
 		said = false;
 		return;
 	}
 
-	if (!said)
+	/* others may need them for a moment only: parallel queries, or our own looking around */
+	k->refused[kind]++;
+	if (!said && k->refused[kind] >= REFUSALS)
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("could not start \"%s\": all of max_worker_processes (%d) are in use",
 						worker.bgw_name, max_worker_processes),
 				 errhint("Raise max_worker_processes, or name fewer databases in tracer.databases.")));
-	said = true;
+	said = said || k->refused[kind] >= REFUSALS;
 	*handle_of(slot, kind) = NULL;
-	k->not_before[kind] = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 10000);
+	k->not_before[kind] = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													  Min(tracer_back_off(k->refused[kind]), SHORTAGE_MS));
 	tracer_lock(LW_EXCLUSIVE);
 	tracer_process_stopped(process, TRACER_STOPPED);
 	tracer_unlock();
@@ -247,7 +266,7 @@ collect(int n)
 	bool		absent = slot->process[TRACER_CORRELATOR].state == TRACER_ABSENT;
 
 	if (absent && k != NULL)
-		k->without = true;
+		k->without = !k->asked;
 	for (int kind = 0; kind < TRACER_KINDS; kind++)
 	{
 		TracerProcess *process = &slot->process[kind];
@@ -326,12 +345,41 @@ is_due(TracerSlot *slot, TracerKind kind, Known *k, TimestampTz now, TimestampTz
 }
 
 /*
+ * Says, once, that there are more databases than places. Looking into many, to see
+ * whether they have tracer, takes a while, and is no shortage.
+ */
+static void
+warn_of_shortage(int waiting, TimestampTz now, TimestampTz *next)
+{
+	static TimestampTz since = 0;
+	static bool said = false;
+
+	if (waiting == 0 || since == 0)
+	{
+		since = waiting > 0 ? now : 0;
+		said = false;
+	}
+	if (waiting == 0 || said)
+		return;
+	if (!TimestampDifferenceExceeds(since, now, SHORTAGE_MS))
+	{
+		*next = Min(*next, TimestampTzPlusMilliseconds(since, SHORTAGE_MS));
+		return;
+	}
+	ereport(WARNING,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("%d databases wait for a worker: all of tracer.max_workers (%d) are in use",
+					waiting, tracer_shared->nslots),
+			 errhint("Raise tracer.max_workers and restart, or name the databases in tracer.databases.")));
+	said = true;
+}
+
+/*
  * Brings what runs in line with what should. Returns when to look again.
  */
 static TimestampTz
 keep_processes(void)
 {
-	static bool said = false;
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz next = TimestampTzPlusMilliseconds(now, LOOK_MS);
 	HASH_SEQ_STATUS all;
@@ -375,15 +423,13 @@ keep_processes(void)
 		tracer_unlock();
 		for (int kind = 0; kind < TRACER_KINDS; kind++)
 			if (start[kind])
+			{
 				start_process(n, kind, k);
+				if (k->refused[kind] > 0)
+					next = Min(next, k->not_before[kind]);
+			}
 	}
-	if (waiting > 0 && !said)
-		ereport(WARNING,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("%d databases wait for a worker: all of tracer.max_workers (%d) are in use",
-						waiting, tracer_shared->nslots),
-				 errhint("Raise tracer.max_workers and restart, or name the databases in tracer.databases.")));
-	said = waiting > 0;
+	warn_of_shortage(waiting, now, &next);
 	return next;
 }
 
@@ -444,12 +490,18 @@ tracer_launcher_main(Datum arg)
 	}
 }
 
-/* Called while the postmaster loads the library. */
+/*
+ * Called while the postmaster loads the library. Under pg_upgrade nothing of it
+ * runs: pg_upgrade has read the transaction counter before it starts the server,
+ * and what were written meanwhile would be of transactions yet to come.
+ */
 void
 tracer_worker_init(void)
 {
 	BackgroundWorker worker = {0};
 
+	if (IsBinaryUpgrade)
+		return;
 	tracer_shmem_init();
 	tracer_hooks_init();
 

@@ -8,8 +8,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$ SELECT format('%s="%s"', metric_label.name, replace(replace(replace(metric_label.value, E'\\', E'\\\\'), '"', E'\\"'), E'\n', E'\\n')) $$;
 COMMENT ON FUNCTION tracer.metric_label(text, text) IS 'A label of Prometheus'' text format, its value escaped.';
 
+-- Not compiled (jit): that takes longer than all of it, and its cost is a guess.
 CREATE FUNCTION tracer.metrics() RETURNS text
 LANGUAGE sql STABLE
+SET jit = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 WITH worker AS (

@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "storage/bufmgr.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -32,10 +33,11 @@
 #include "utils/snapmgr.h"
 
 #include "setting/installation.h"
+#include "table/peek.h"
 #include "worker/process.h"
 
 void
-tracer_process_begin(TracerKind kind)
+tracer_process_begin_of(TracerKind kind, const char *version)
 {
 	static const char *const settings[][2] = {
 		{"search_path", "pg_catalog, pg_temp"},
@@ -52,6 +54,12 @@ tracer_process_begin(TracerKind kind)
 	};
 	Oid			database;
 
+	if (strcmp(version, TRACER_VERSION) != 0)
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("\"%s\" is of version %s, and the loaded library of %s",
+						MyBgworkerEntry->bgw_library_name, version, TRACER_VERSION),
+				 errhint("Restart the server to load the libraries that are installed now.")));
 	memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof(database));
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
@@ -89,6 +97,34 @@ find_extension(Oid *owner, bool *same_version)
 	return HeapTupleIsValid(tuple);
 }
 
+/*
+ * A process keeps its plans for as long as it lives, and in a new database it makes
+ * them of empty tables, which a plan may just as well walk from end to end as look up
+ * rows in. Nothing would make it plan anew until somebody analyzes those tables, and
+ * the first storm comes sooner. So it plans anew whenever what grows with every
+ * incident is twice as large as when it did so last.
+ */
+static void
+plan_for_growth(void)
+{
+	static const char *const growing[] = {"episode", "incident", "notification"};
+	static BlockNumber planned_for = 0;
+	BlockNumber pages = 0;
+
+	for (int i = 0; i < lengthof(growing); i++)
+	{
+		Relation	rel = peek_open(growing[i]);
+
+		pages += RelationGetNumberOfBlocks(rel);
+		table_close(rel, AccessShareLock);
+	}
+	if (pages / 2 >= planned_for && pages > 0)
+	{
+		planned_for = pages;
+		ResetPlanCache();
+	}
+}
+
 TracerPresence
 tracer_begin(void)
 {
@@ -103,39 +139,17 @@ tracer_begin(void)
 	if (!same_version)
 		return TRACER_OTHER_VERSION;
 	SetUserIdAndSecContext(owner, SECURITY_LOCAL_USERID_CHANGE);
+	plan_for_growth();
 	return installation_armed() ? TRACER_PRESENT : TRACER_DISARMED;
-}
-
-/*
- * A process keeps its plans for as long as it lives, and in a new database it makes
- * them of empty tables, which a plan may as well walk from end to end as look up
- * rows in. Nothing would make it plan anew until somebody analyzes those tables, and
- * the first storm comes sooner. So it plans anew after the 1st, 4th, 16th transaction
- * that wrote something, and so on: by then tables are as large as they are.
- */
-static void
-plan_anew(void)
-{
-	static uint64 writes = 0,
-				next = 1;
-
-	if (++writes == next)
-	{
-		next *= 4;
-		ResetPlanCache();
-	}
 }
 
 void
 tracer_commit(void)
 {
-	bool		wrote = TransactionIdIsValid(GetTopTransactionIdIfAny());
-
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
 	PopActiveSnapshot();
+	/* still as the owner: deferred triggers run now */
 	CommitTransactionCommand();
-	if (wrote)
-		plan_anew();
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
 }
 
 bool
@@ -153,7 +167,8 @@ tracer_try(void (*work) (void *arg), void *arg)
 	{
 		ErrorData  *error;
 
-		if (tracer_asked_to_leave())
+		/* unless it has an end of its own to come to */
+		if (tracer_asked_to_leave() && !ShutdownRequestPending)
 			proc_exit(0);
 		HOLD_INTERRUPTS();
 		MemoryContextSwitchTo(caller);

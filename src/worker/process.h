@@ -13,8 +13,13 @@
  * The beginning of a process's main function: signals, its place in the slot,
  * the connection, settings that no database or role may impose on it. Ends the
  * process where the launcher no longer wants it.
+ *
+ * The sender's library is read from disk when the process starts, and may be newer
+ * by then than the one that was preloaded: what they share has to be of one version.
  */
-extern PGDLLEXPORT void tracer_process_begin(TracerKind kind);
+extern PGDLLEXPORT void tracer_process_begin_of(TracerKind kind, const char *version);
+
+#define tracer_process_begin(kind) tracer_process_begin_of(kind, TRACER_VERSION)
 
 typedef enum TracerPresence
 {
@@ -35,7 +40,8 @@ extern PGDLLEXPORT void tracer_commit(void);
 /*
  * Runs something that may fail. If it does, the error is logged and reported,
  * the transaction rolled back, and false returned. Being asked to
- * leave, or told to end, is no failure: then the process ends.
+ * leave, or told to end, is no failure: then the process ends, at once unless it
+ * set ShutdownRequestPending.
  */
 extern PGDLLEXPORT bool tracer_try(void (*work) (void *arg), void *arg);
 

@@ -12,6 +12,7 @@
 
 #include <signal.h>
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -152,20 +153,29 @@ bool
 tracer_slot_attach(Oid database, TracerKind kind)
 {
 	bool		attached = false;
+	bool		unwanted = false;
 
 	tracer_lock(LW_EXCLUSIVE);
 	for (int i = 0; i < tracer_shared->nslots && !attached; i++)
 	{
 		TracerSlot *slot = &tracer_shared->slots[i];
 
-		if (slot->database == database && slot->process[kind].state == TRACER_STARTING)
+		if (slot->database != database || slot->process[kind].state != TRACER_STARTING)
+			continue;
+		/* asked before it could be signalled, and nobody would ask again */
+		if (slot->asked_to_leave)
 		{
-			my_slot = slot;
-			take_place(&slot->process[kind]);
-			attached = true;
+			tracer_process_stopped(&slot->process[kind], TRACER_STOPPED);
+			unwanted = true;
+			break;
 		}
+		my_slot = slot;
+		take_place(&slot->process[kind]);
+		attached = true;
 	}
 	tracer_unlock();
+	if (unwanted)
+		tracer_wake_launcher();
 	if (attached)
 		before_shmem_exit(leave, (Datum) 0);
 	pg_memory_barrier();
@@ -213,7 +223,9 @@ tracer_report_error(const char *message)
 	tracer_lock(LW_EXCLUSIVE);
 	my_process->failures++;
 	my_process->failed_at = GetCurrentTimestamp();
-	strlcpy(my_process->error, message, sizeof(my_process->error));
+	/* half a character would be no text any more to whoever reads or stores it */
+	strlcpy(my_process->error, message,
+			pg_mbcliplen(message, strlen(message), sizeof(my_process->error) - 1) + 1);
 	tracer_unlock();
 }
 
@@ -234,6 +246,19 @@ tracer_report_ready(bool ready, bool want_sender)
 	my_slot->want_sender = want_sender;
 	tracer_unlock();
 	tracer_wake_launcher();
+}
+
+bool
+tracer_is_ready(Oid database)
+{
+	bool		ready = false;
+
+	tracer_lock(LW_SHARED);
+	for (int i = 0; i < tracer_shared->nslots; i++)
+		if (tracer_shared->slots[i].database == database)
+			ready = tracer_shared->slots[i].ready;
+	tracer_unlock();
+	return ready;
 }
 
 bool

@@ -119,6 +119,9 @@ extern const char *tracer_reported_error(void);
 /* The correlator: the extension is in order here, or not; is there to send? */
 extern void tracer_report_ready(bool ready, bool want_sender);
 
+/* Has a database's correlator found the extension in order? */
+extern bool tracer_is_ready(Oid database);
+
 /* Is this process the one of that kind for its database? */
 extern PGDLLEXPORT bool tracer_is(TracerKind kind);
 

@@ -69,14 +69,60 @@ ALTER TABLE tracer.asset ENABLE REPLICA TRIGGER wake_replicated;
 ALTER TABLE tracer.asset_alias ENABLE REPLICA TRIGGER wake_replicated;
 ALTER TABLE tracer.lineage ENABLE REPLICA TRIGGER wake_replicated;
 
-CREATE FUNCTION tracer.arm() RETURNS void
-LANGUAGE plpgsql VOLATILE
+-- pg_restore --disable-triggers leaves every trigger enabled for ordinary sessions,
+-- and for those alone: what arrives by logical replication would never be placed.
+CREATE FUNCTION tracer.trigger_modes() RETURNS TABLE (tab name, trigger name, mode "char")
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+VALUES ('alert'::name, 'stamp_xid'::name, 'R'::"char"),
+       ('alert', 'wake', 'A'),
+       ('alert', 'wake_replicated', 'R'),
+       ('alert_key', 'void_kept', 'A'),
+       ('asset', 'asset_renamed', 'A'),
+       ('asset', 'asset_replicated', 'R'),
+       ('asset', 'wake_replicated', 'R'),
+       ('asset_alias', 'wake_replicated', 'R'),
+       ('change', 'stamp_xid', 'R'),
+       ('change', 'wake', 'A'),
+       ('change', 'wake_replicated', 'R'),
+       ('episode', 'void_kept', 'A'),
+       ('lineage', 'lineage_replicated', 'R'),
+       ('lineage', 'lineage_truncated', 'A'),
+       ('lineage', 'wake_replicated', 'R')
+$$;
+COMMENT ON FUNCTION tracer.trigger_modes() IS 'Triggers of tracer that do not simply fire in ordinary sessions: R fires only for rows that logical replication applies, A always (pg_trigger.tgenabled).';
+
+CREATE FUNCTION tracer.trigger_repairs() RETURNS TABLE (tab text, repair text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT 'tracer.' || c.relname,
+       format('ALTER TABLE tracer.%I %s', c.relname,
+              string_agg(format('ENABLE %sTRIGGER %I', CASE m.mode WHEN 'R' THEN 'REPLICA ' WHEN 'A' THEN 'ALWAYS ' ELSE '' END, t.tgname), ', ' ORDER BY t.tgname))
+  FROM pg_trigger t
+  JOIN pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'tracer'::regnamespace
+  JOIN pg_class c ON c.oid = t.tgrelid AND c.relnamespace = 'tracer'::regnamespace
+  LEFT JOIN tracer.trigger_modes() m ON m.tab = c.relname AND m.trigger = t.tgname
+ WHERE t.tgenabled <> coalesce(m.mode, 'O')
+ GROUP BY c.relname
+$$;
+COMMENT ON FUNCTION tracer.trigger_repairs() IS 'Tables of tracer whose triggers are not as they were installed, as after pg_restore --disable-triggers, and the command that mends each. No rows: all is well. tracer.arm() runs them.';
+
+CREATE FUNCTION tracer.arm() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    repair text;
 BEGIN
     IF tracer.armed() THEN
         RETURN;
     END IF;
+    PERFORM tracer.hold_planner();
+    FOR repair IN SELECT r.repair FROM tracer.trigger_repairs() r LOOP
+        EXECUTE repair;
+    END LOOP;
     -- A restore made a row of its own when it began; a copy has none.
     WITH before AS (
         DELETE FROM tracer.installation i RETURNING i.*
@@ -87,7 +133,6 @@ BEGIN
      WHERE d.datname = current_database();
     -- What waited to be sent is for the database that this one comes from to
     -- send, and a channel that never heard of an incident begins anew.
-    PERFORM tracer.hold_planner();
     UPDATE tracer.notification n
        SET state = 'dropped', reason = 'it was in the outbox of the database that this one comes from'
      WHERE n.state IN ('due', 'sending');
@@ -100,6 +145,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION tracer.arm() IS 'Lets the background worker act by itself in a database that was restored or copied: it places what waits, and notifications leave from then on. What waited in the outbox of a copy is dropped, and incidents that the database came with are announced only if they get another alert; who was told of one goes on hearing of it. Where it is armed already, nothing happens.';
+
+CREATE FUNCTION tracer.disarm() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Whoever is at it ends first.
+    PERFORM tracer.hold_correlation();
+    PERFORM tracer.hold_planner();
+    IF tracer.armed() THEN
+        UPDATE tracer.installation SET installed_at = now(), armed_at = NULL, armed_by = NULL;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION tracer.disarm() IS 'Keeps the background worker from acting by itself in this database, from its commit on and until tracer.arm(), as after a restore: for a copy that the server cannot know from the original (a base backup, a snapshot of the disk, a recovery to a point in time), and before data are restored into this database. What is being sent at the moment still arrives. Where it is disarmed already, nothing happens.';
 
 CREATE FUNCTION tracer.worker_status()
 RETURNS TABLE (database oid, kind text, pid int, state text, started_at timestamptz, last_pass_at timestamptz,

@@ -17,10 +17,31 @@ use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(new_node new_database cascades insert_alerts declare_cascades
   partition unplaced correlate_all shuffled random_lineage_sql random_alerts_sql quoted top
-  client finish_client worker_state wait_for_worker wait_placed try_psql kill_process wait_up);
+  client finish_client worker_state wait_for_worker wait_placed try_psql kill_process wait_up fake_clock);
 
 # Root of the source tree.
 sub top { return $ENV{TRACER_TOP} // '.'; }
+
+# A clock that is off by as many seconds as it is told: the library to preload, and
+# a function that sets it. (PostgreSQL reads its clock by this function alone.)
+sub fake_clock
+{
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $cc = $ENV{CC} || 'cc';
+	my $set = sub {
+		my ($offset) = @_;
+		open(my $f, '>', "$dir/offset.new") or die $!;
+		print $f $offset;
+		close $f;
+		rename("$dir/offset.new", "$dir/offset") or die $!;
+	};
+
+	chmod 0755, $dir;
+	system("$cc -shared -fPIC -DOFFSET='\"$dir/offset\"' -o $dir/clock.so " . top() . '/test/lib/clock.c') == 0
+	  or die 'the clock cannot be built';
+	$set->(0);
+	return ("$dir/clock.so", $set);
+}
 
 # A running node; the options are lines of postgresql.conf.
 sub new_node

@@ -151,6 +151,17 @@ like($err, qr/must be owner/, 'who may not drop a database cannot');
 is($node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'tracer correlator' AND datname = 'one'"),
 	$pid, 'and does not disturb its worker either');
 
+# What drops the extension by way of its schema or its owner, and what locks all of
+# it, has the database to itself, too.
+$node->safe_psql('one', 'CREATE ROLE somebody');
+foreach my $command ('DROP EXTENSION tracer', 'DROP SCHEMA tracer CASCADE', 'DROP OWNED BY somebody', 'REASSIGN OWNED BY somebody TO somebody')
+{
+	is($node->safe_psql('one', "BEGIN; $command;
+		SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'tracer %' AND datname = current_database(); ROLLBACK"),
+		0, "$command meets none of tracer's processes");
+}
+ok(wait_for_worker($node, 'one', 'idle'), 'they come back when it is rolled back');
+
 # ---- which databases ---------------------------------------------------------------------------
 
 new_database($node, 'two');
@@ -225,6 +236,37 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE bac
 
 is(scalar(() = slurp_file($node->logfile) =~ /FATAL:  terminating background worker "tracer correlator"/g),
 	1, 'commands on databases and extensions ended none with an error');
+
+# A package was updated and the server not restarted: a sender that starts now is of
+# another version than the library that was loaded.
+{
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $version = $node->safe_psql('one', "SELECT extversion FROM pg_extension WHERE extname = 'tracer'");
+	my ($suffix) = grep { -e $node->config_data('--pkglibdir') . "/tracer_send$_" } qw(.so .dylib);
+	open(my $in, '<:raw', $node->config_data('--pkglibdir') . "/tracer_send$suffix") or die $!;
+	my $library = do { local $/; <$in> };
+	my $other = $version =~ tr/0-9/9/r;
+
+	cmp_ok($library =~ s/\x{0}\Q$version\E\x{0}/\x{0}$other\x{0}/g, '>', 0, 'a sender of another version');
+	open(my $out, '>:raw', "$dir/tracer_send$suffix") or die $!;
+	print $out $library;
+	close($out);
+	$node->append_conf('postgresql.conf', "dynamic_library_path = '$dir:\$libdir'");
+	$node->reload;
+	$node->safe_psql('one', q{INSERT INTO tracer.channel (name, kind, settings) VALUES ('hook', 'webhook', '{"url": "https://hooks.example.com/"}')});
+	my $said;
+	foreach (1 .. 300)
+	{
+		last if $said = slurp_file($node->logfile) =~ /"tracer_send" is of version \Q$other\E, and the loaded library of \Q$version\E/;
+		usleep(100_000);
+	}
+	ok($said, 'is turned away, and the log says why');
+	$node->append_conf('postgresql.conf', "dynamic_library_path = '\$libdir'");
+	$node->reload;
+	ok($node->poll_query_until('one', "SELECT state = 'idle' FROM tracer.workers WHERE database = 'one' AND kind = 'sender'"),
+		'one of the same version works');
+	$node->safe_psql('one', 'DELETE FROM tracer.channel');
+}
 
 # ---- a clean end ----------------------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ foreach my $how (sort keys %restore)
 	is($node->safe_psql($db, $numbers_sql), $numbers, "$how: incidents are as they were");
 	$node->safe_psql($db, "INSERT INTO tracer.alert (asset, title) VALUES ('somewhere', 'after the restore')");
 	cmp_ok($node->safe_psql($db, 'SELECT n FROM tracer.unplaced_alerts()'), '>', 0, "$how: new alerts wait");
-	is($node->safe_psql($db, "SELECT count(*) FROM tracer.doctor() WHERE problem LIKE '%restored or copied, and tracer does nothing%'"),
+	is($node->safe_psql($db, "SELECT count(*) FROM tracer.doctor() WHERE problem LIKE '%restored, copied or disarmed, and tracer does nothing%'"),
 		1, "$how: the doctor says why");
 	$node->safe_psql($db, 'SELECT tracer.arm()');
 	ok(wait_placed($node, $db), "$how: tracer.arm() lets the worker act");
