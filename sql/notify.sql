@@ -52,28 +52,10 @@ SELECT (tracer.fill_secrets('{"url": "http://x", "body": "{\"test\": 2432232314}
           '{"k": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}', 'msg_p5jXN8AQM9LWM0D4loKWxJek', to_timestamp(1614265330))).headers;
 
 -- ---- the estate ----------------------------------------------------------------------
--- raw feeds orders and payments; orders feeds revenue, revenue the board report
-SELECT tracer.link(ARRAY['raw', 'raw', 'orders', 'revenue'], ARRAY['orders', 'payments', 'revenue', 'board']);
-UPDATE tracer.asset SET owner = CASE name WHEN 'raw' THEN 'platform' WHEN 'orders' THEN 'sales' WHEN 'payments' THEN 'sales' ELSE 'finance' END;
-INSERT INTO tracer.channel (name, kind, settings)
-SELECT t || '-' || s, 'webhook', '{"url": "https://hooks.example.com/"}' FROM unnest('{platform,sales,finance}'::text[]) AS t, unnest('{page,chat}'::text[]) AS s;
-INSERT INTO tracer.team SELECT t, ARRAY[t || '-page'], ARRAY[t || '-chat'], 'Europe/London' FROM unnest('{platform,sales,finance}'::text[]) AS t;
-SELECT tracer.set('mode', 'live'), tracer.set('digest_at', NULL);
-CREATE VIEW pg_temp.told AS
-SELECT after, channel, events, mode, role, substring(reason FROM '\((.*)\)') AS because, outcome FROM heard ORDER BY n;
--- Everything is over, and the next scene has a new sheet of paper.
-CREATE PROCEDURE pg_temp.curtain() LANGUAGE plpgsql AS $$
-DECLARE
-    later interval := (SELECT at - started + interval '8 hours' FROM clock);
-BEGIN
-    PERFORM tracer.resolve(incident_id) FROM tracer.incidents WHERE status <> 'resolved';
-    CALL pg_temp.run_until(later);
-    TRUNCATE heard, reply;
-    TRUNCATE tracer.channel_state;
-    UPDATE clock SET started = at;
-END
-$$;
-
+\set estate :top '/test/lib/notify_estate.sql'
+\set ECHO none
+\i :estate
+\set ECHO all
 -- ---- a cascade that somebody takes ----------------------------------------------------------
 CALL pg_temp.fires('raw', 'raw is empty');
 CALL pg_temp.run_until('1 minute');
@@ -142,7 +124,7 @@ SELECT * FROM told;
 DELETE FROM tracer.route;
 CALL pg_temp.curtain();
 -- some symptoms always page
-UPDATE tracer.asset SET tags = '{"page_as_symptom": true}' WHERE name = 'board';
+UPDATE tracer.asset SET tags = '{"page_as_symptom": "yes"}' WHERE name = 'board';
 CALL pg_temp.fires('raw', 'raw is empty, seventh');
 CALL pg_temp.fires('orders', 'orders is late, seventh');
 CALL pg_temp.fires('board', 'board is stale, seventh');
@@ -419,6 +401,28 @@ CALL pg_temp.fires('board', 'board is stale');
 CALL pg_temp.run_until('47 hours');
 SELECT channel, event, count(*) AS days, count(DISTINCT key) AS keys, min(after) BETWEEN '4 hours 59 minutes' AND '5 hours' AS on_time FROM heard WHERE event = 'digest' GROUP BY 1, 2 ORDER BY 1;
 SELECT (body::jsonb -> 'data' ->> 'headline') FROM heard WHERE event = 'digest' AND channel = 'finance-chat' ORDER BY n LIMIT 1;
+-- It tells of the day before its time: what fires an hour later waits for the next.
+CALL pg_temp.curtain();
+CALL pg_temp.person($$SELECT tracer.set('digest_at', to_char((at AT TIME ZONE 'Europe/London') - interval '1 hour', 'HH24:MI')) FROM clock$$);
+CALL pg_temp.run_until('24 hours');
+UPDATE clock SET started = at;
+TRUNCATE heard;
+CALL pg_temp.fires('board', 'board is stale');
+CALL pg_temp.run_until('30 minutes');
+CALL pg_temp.person($$UPDATE tracer.team SET time_zone = time_zone$$);
+CALL pg_temp.run_until('24 hours');
+SELECT channel, after BETWEEN '22 hours 58 minutes' AND '23 hours' AS next_day FROM heard WHERE event = 'digest';
+-- One that is due before midnight belongs to the day that ends.
+CALL pg_temp.person($$SELECT tracer.set('digest_at', '23:50')$$);
+CALL pg_temp.person($$UPDATE clock SET at = ((at AT TIME ZONE 'Europe/London')::date + 2 + time '23:40') AT TIME ZONE 'Europe/London'$$);
+UPDATE clock SET started = at;
+TRUNCATE heard;
+CALL pg_temp.fires('board', 'board is stale again');
+CALL pg_temp.run_until('30 minutes');
+CALL pg_temp.person($$UPDATE tracer.team SET time_zone = time_zone$$);
+CALL pg_temp.fires('board', 'board is stale once more');
+CALL pg_temp.run_until('25 hours');
+SELECT channel, after FROM heard WHERE event = 'digest';
 CALL pg_temp.person($$SELECT tracer.set('digest_at', NULL)$$);
 CALL pg_temp.curtain();
 
@@ -489,7 +493,13 @@ SELECT count(*) AS waiting FROM tracer.notification WHERE state IN ('due', 'send
 -- Secrets are nowhere to be seen.
 SELECT count(*) AS leaks FROM (SELECT row_to_json(n)::text AS t FROM tracer.notification n UNION ALL SELECT row_to_json(a)::text FROM tracer.delivery_attempt a
                                UNION ALL SELECT row_to_json(c)::text FROM tracer.channels c UNION ALL SELECT row_to_json(c)::text FROM tracer.channel c) AS x WHERE t LIKE '%xoxb%';
-SELECT tracer.blot_secrets('you sent xoxb-secret-token to us', 'slack');
+-- Nor where the other side repeats them, and its words are cut in the middle of one.
+CREATE TEMP TABLE last AS SELECT notification_id AS id, channel FROM tracer.notification WHERE state = 'sent' ORDER BY notification_id DESC LIMIT 1;
+INSERT INTO tracer.secret (channel, name, value) SELECT l.channel, s.name, s.value FROM last l, (VALUES ('x', 'xoxb-secret-token'), ('part', 'secret'), ('short', 'you')) AS s (name, value);
+SELECT tracer.record_deliveries(ARRAY[l.id], '{99}', '{200}', ARRAY['you sent xoxb-secret-token to us'], '{NULL}',
+                                ARRAY[repeat('x', 1990) || 'xoxb-secret-token'], '{NULL}', '{NULL}', '{NULL}', clock.at)
+  FROM clock, last l;
+SELECT error, ltrim(response, 'x') AS response FROM tracer.delivery_attempt WHERE attempt = 99;
 SET client_min_messages = error;
 DROP SCHEMA guest CASCADE;
 DROP ROLE regress_tracer_guest;

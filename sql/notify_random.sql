@@ -9,7 +9,8 @@ CALL pg_temp.person($$SELECT tracer.link(array_agg('a' || u), array_agg('a' || d
 UPDATE tracer.asset SET owner = 't' || substr(name, 2)::int % 3;
 INSERT INTO tracer.channel (name, kind, settings) VALUES ('p0', 'webhook', '{"url": "http://x"}'), ('i0', 'slack', '{"channel": "C1"}'), ('p1', 'pagerduty', '{}'), ('i1', 'webhook', '{"url": "http://x"}'),
   ('p2', 'slack', '{"channel": "C2"}'), ('i2', 'teams', '{"url": "http://x"}'), ('all', 'webhook', '{"url": "http://x"}');
-SELECT count(tracer.set_secret(name, s, '0123456789abcdef0123456789abcdef')) FROM tracer.channel, unnest('{token,routing_key}'::text[]) AS s;
+SELECT count(tracer.set_secret(c.name, s, '0123456789abcdef0123456789abcdef'))
+  FROM tracer.channel c JOIN tracer.channel_kind_defaults() k ON k.name = c.kind CROSS JOIN unnest(k.secrets) AS s WHERE s <> 'url';
 INSERT INTO tracer.team SELECT 't' || i, ARRAY['p' || i], ARRAY['i' || i] FROM generate_series(0, 2) AS i;
 CALL pg_temp.person($$SELECT tracer.set('mode', 'live'), tracer.set('digest_at', NULL), tracer.set('fallback_channel', 'all')$$);
 

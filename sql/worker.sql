@@ -41,6 +41,33 @@ UPDATE tracer.installation SET database = 1;
 SELECT tracer.armed();
 SELECT tracer.arm();
 
+-- Disarmed by hand, and armed again, by an administrator of tracer's: what was
+-- noticed before the disarming is no news any more.
+CREATE ROLE regress_tracer_armer;
+SELECT tracer.grant_access('regress_tracer_armer', 'admin');
+SET ROLE regress_tracer_armer;
+SELECT tracer.disarm();
+SELECT tracer.armed(), (SELECT armed_at IS NULL AND installed_at > now() - interval '1 minute' FROM tracer.installation);
+SELECT tracer.disarm();
+SELECT tracer.arm();
+SELECT tracer.armed(), (SELECT armed_at > installed_at AND armed_by = session_user FROM tracer.installation);
+
+-- What pg_restore --disable-triggers does to a table; arming mends it.
+SELECT tracer.disarm();
+RESET ROLE;
+SELECT * FROM tracer.trigger_repairs();
+ALTER TABLE tracer.alert DISABLE TRIGGER ALL;
+ALTER TABLE tracer.alert ENABLE TRIGGER ALL;
+ALTER TABLE tracer.team DISABLE TRIGGER wake;
+SELECT subject, problem, remedy FROM tracer.doctor() WHERE subject ~ '^tracer';
+SET ROLE regress_tracer_armer;
+SELECT tracer.arm();
+RESET ROLE;
+SELECT * FROM tracer.trigger_repairs();
+SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'tracer.alert'::regclass AND NOT tgisinternal ORDER BY tgname;
+SELECT tracer.revoke_access('regress_tracer_armer');
+DROP ROLE regress_tracer_armer;
+
 -- Rows that bring another transaction's id are placed by the next pass.
 SELECT tracer.correlate();
 INSERT INTO tracer.alert (title, xid) VALUES ('old', '3'), ('new', '123456789012');

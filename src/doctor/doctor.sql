@@ -5,9 +5,11 @@
  * remedy. error: incidents are wrong or missing because of it; warning: a name,
  * an owner or a tool is not known, and answers suffer; info: worth knowing.
  */
+-- Not compiled (jit): that takes longer than all of it, and its cost is a guess.
 CREATE FUNCTION tracer.doctor()
 RETURNS TABLE (severity text, topic text, subject text, problem text, remedy text)
 LANGUAGE sql STABLE
+SET jit = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 WITH key AS (
@@ -63,9 +65,13 @@ WITH key AS (
        FROM worker w
       WHERE w.state = 'not preloaded' AND EXISTS (SELECT FROM tracer.channel)
      UNION ALL
-     SELECT 'error', 'worker', NULL, 'this database was restored or copied, and tracer does nothing in it by itself',
+     SELECT 'error', 'worker', NULL, 'this database was restored, copied or disarmed, and tracer does nothing in it by itself',
             'SELECT tracer.arm(), if it is to page people.'
       WHERE NOT tracer.armed()
+     UNION ALL
+     SELECT 'error', 'worker', r.tab, 'its triggers are not as they were installed: what arrives may go unnoticed',
+            r.repair || '.'
+       FROM tracer.trigger_repairs() r
      UNION ALL
      SELECT 'error', 'worker', NULL, 'library and catalog are of different versions, and the worker waits',
             'ALTER EXTENSION tracer UPDATE, or restart the server.'
@@ -93,6 +99,11 @@ WITH key AS (
        FROM tracer.workers s, worker w
       WHERE s.database = current_database() AND s.kind = 'sender' AND s.state = 'stopped' AND w.state IN ('idle', 'working')
         AND EXISTS (SELECT FROM tracer.channel) AND current_setting('tracer.deliver', true) = 'on'
+     UNION ALL
+     SELECT 'error', 'worker', NULL, format('the process that sends reported %s ago: %s', tracer.span(extract(epoch FROM now() - s.last_error_at)), s.last_error),
+            'See the server''s log, and tracer''s settings in postgresql.conf.'
+       FROM tracer.workers s
+      WHERE s.database = current_database() AND s.kind = 'sender' AND s.last_error_at > now() - interval '5 minutes'
      UNION ALL
      SELECT 'info', 'worker', NULL, 'tracer.deliver is off: nothing leaves this server',
             'Switch it on in postgresql.conf, unless this is a clone.'
@@ -175,11 +186,44 @@ WITH key AS (
        FROM (SELECT c.name, tracer.channel_obstacle(c.name) AS obstacle FROM tracer.channel c) AS o
       WHERE o.obstacle IS NOT NULL
      UNION ALL
+     SELECT 'warning', 'channels', 'kind ' || k.name, 'a kind of this name ships, and yours is never used', 'Give yours another name, in tracer.channel_kind and in tracer.channel.'
+       FROM tracer.channel_kind k
+       JOIN tracer.channel_kind_defaults() d ON d.name = k.name
+     UNION ALL
+     SELECT 'warning', 'channels', c.name, format('a channel of kind %s takes no setting "%s"', c.kind, s.key),
+            CASE WHEN s.key = ANY (k.secrets)
+                 THEN format('It is a secret, which all who may read tracer.channel see there: SELECT tracer.set_secret(%s, %s, ...), and remove it.', tracer.sql_string(c.name), tracer.sql_string(s.key))
+                 ELSE format('It takes %s.', (SELECT string_agg(n, ', ' ORDER BY n) FROM jsonb_object_keys(k.settings) AS n)) END
+       FROM tracer.channel c
+       JOIN tracer.channel_kind_defaults() k ON k.name = c.kind
+      CROSS JOIN LATERAL jsonb_each(c.settings) AS s
+      WHERE NOT k.settings ? s.key
+     UNION ALL
+     SELECT 'warning', 'channels', c.name, format('its setting "%s" is of JSON type %s, and should be %s', s.key, jsonb_typeof(s.value), k.settings ->> s.key),
+            'Correct it in tracer.channel.settings.'
+       FROM tracer.channel c
+       JOIN tracer.channel_kind_defaults() k ON k.name = c.kind
+      CROSS JOIN LATERAL jsonb_each(c.settings) AS s
+      WHERE k.settings ? s.key
+        AND jsonb_typeof(s.value) NOT IN ('null')
+        AND jsonb_typeof(s.value) <> ALL (string_to_array(k.settings ->> s.key, ' or '))
+     UNION ALL
+     SELECT 'warning', 'channels', c.name, format('a channel of kind %s uses no secret "%s"', c.kind, s.name),
+            format('SELECT tracer.set_secret(%s, %s, NULL) removes it; the kind uses %s.', tracer.sql_string(c.name), tracer.sql_string(s.name), array_to_string(k.secrets, ', '))
+       FROM tracer.channels c
+       JOIN tracer.channel_kind_defaults() k ON k.name = c.kind
+      CROSS JOIN LATERAL unnest(c.secrets) AS s (name)
+      WHERE s.name <> ALL (k.secrets)
+     UNION ALL
      SELECT 'error', 'channels', c.name,
             format('its last attempts failed, so that it is only tried now and then; %s waiting; lately: %s', tracer.counted(c.waiting, 'message'), c.error),
             format('See tracer.delivery_attempt; when it is mended, SELECT tracer.test_channel(%s).', tracer.sql_string(c.name))
        FROM tracer.channels c
       WHERE c.state = 'failing'
+     UNION ALL
+     SELECT 'info', 'channels', NULL, 'the mode is shadow: nothing leaves but tests',
+            'SELECT tracer.set(''mode'', ''live''), when tracer.notifications shows what people should get.'
+      WHERE tracer.get('mode') = 'shadow' AND EXISTS (SELECT FROM tracer.channel)
      UNION ALL
      SELECT 'warning', 'channels', c.name, 'no message has ever arrived through it',
             format('SELECT tracer.test_channel(%s).', tracer.sql_string(c.name))
@@ -207,6 +251,48 @@ WITH key AS (
         AND r.mode IS DISTINCT FROM 'mute'
         AND NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = ANY (r.channels))
         AND NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = tracer.get('fallback_channel'))
+     UNION ALL
+     SELECT CASE WHEN EXISTS (SELECT FROM tracer.route x WHERE x.position < r.position) THEN 'info' ELSE 'warning' END, 'rules', 'the rule at position ' || r.position,
+            'it mutes whatever no rule before it decides',
+            'Narrow its match, unless that is what you want.'
+       FROM tracer.route r
+      WHERE r.mode = 'mute' AND r.match = '{}'
+     UNION ALL
+     SELECT 'info', 'rules', 'the rule at position ' || r.position, format('it is never tried: the one at position %s matches everything', e.position),
+            'Give it a lower position, or let the other one continue.'
+       FROM tracer.route r
+       JOIN LATERAL (SELECT x.position FROM tracer.route x WHERE x.match = '{}' AND NOT x.continue AND x.position < r.position ORDER BY x.position LIMIT 1) AS e ON true
+      WHERE NOT tracer.asks_at_risk(r.match)
+     UNION ALL
+     SELECT 'warning', 'rules', 'silence ' || s.silence_id, format('it silences everything%s', CASE WHEN isfinite(s.ends_at) THEN ' until ' || date_trunc('minute', s.ends_at) END),
+            'Narrow its matchers, or end it.'
+       FROM tracer.silence s
+      WHERE s.matchers = '{}' AND s.ends_at > now()
+     UNION ALL
+     -- a name that nobody has is a misspelt one
+     SELECT 'warning', 'rules', m.subject, format('it wants %s "%s", which no asset has', m.key, m.value),
+            'Correct it, unless such an asset is still to come.'
+       FROM (SELECT 'the rule at position ' || r.position AS subject, x.* FROM tracer.route r CROSS JOIN LATERAL tracer.matchers(r.match) x
+             UNION ALL
+             SELECT 'silence ' || s.silence_id, x.* FROM tracer.silence s CROSS JOIN LATERAL tracer.matchers(s.matchers) x WHERE s.ends_at > now()) AS m
+      WHERE m.op = '=' AND m.value <> ''
+        AND CASE regexp_replace(m.key, '^(root|affected)\.', '')
+                 WHEN 'asset' THEN NOT EXISTS (SELECT FROM tracer.asset t WHERE t.name = m.value) AND NOT EXISTS (SELECT FROM tracer.alert_key k WHERE k.asset = m.value)
+                 WHEN 'owner' THEN NOT EXISTS (SELECT FROM tracer.asset t WHERE t.owner = m.value)
+                 WHEN 'kind' THEN NOT EXISTS (SELECT FROM tracer.asset t WHERE t.kind = m.value)
+                 WHEN 'tier' THEN NOT EXISTS (SELECT FROM tracer.asset t WHERE t.tier::text = m.value) END
+     UNION ALL
+     SELECT 'warning', 'time zones', z.subject, format('this server does not know its time zone "%s" and goes by its own, %s', z.zone, current_setting('TimeZone')),
+            'Name another (SELECT name FROM pg_timezone_names), or install it: some releases have older names in a package of their own, such as tzdata-legacy.'
+       FROM (SELECT 'team ' || t.name, t.time_zone FROM tracer.team t
+             UNION ALL
+             SELECT 'channel ' || c.name, c.settings ->> 'time_zone' FROM tracer.channel c
+             UNION ALL
+             SELECT 'the rule at position ' || r.position, (tracer.window_part(m.value))[4] FROM tracer.route r CROSS JOIN LATERAL tracer.matchers(r.match) m WHERE m.key = 'time'
+             UNION ALL
+             SELECT 'silence ' || s.silence_id, (tracer.window_part(m.value))[4] FROM tracer.silence s CROSS JOIN LATERAL tracer.matchers(s.matchers) m
+              WHERE m.key = 'time' AND s.ends_at > now()) AS z (subject, zone)
+      WHERE tracer.known_zone(z.zone) <> z.zone
      UNION ALL
      SELECT 'warning', 'deadlines', t.name, format('cannot read its deadline "%s"', t.due),
             'Write it as wall-clock time and zone, such as 08:00 Europe/London.'

@@ -121,8 +121,8 @@ CREATE TABLE tracer.gateway_link (
     inner_key bytea NOT NULL,
     outer_key bytea NOT NULL
 );
-SELECT pg_catalog.pg_extension_config_dump('tracer.gateway_link', '');
-COMMENT ON TABLE tracer.gateway_link IS 'How links to incidents are made; one row, written by tracer.set_gateway(). None: there are no links.';
+-- Not marked for dumps: the keys stay here.
+COMMENT ON TABLE tracer.gateway_link IS 'How links to incidents are made; one row, written by tracer.set_gateway(). None: there are no links. Not dumped, as it holds their keys.';
 COMMENT ON COLUMN tracer.gateway_link.only_one IS 'Always true.';
 COMMENT ON COLUMN tracer.gateway_link.base_url IS 'Where people reach the gateway.';
 COMMENT ON COLUMN tracer.gateway_link.lifetime IS 'How long a link is good, to the end of the day (UTC).';

@@ -53,11 +53,42 @@ COMMENT ON COLUMN tracer.asset_alias.alias IS 'The other name, compared exactly.
 COMMENT ON COLUMN tracer.asset_alias.asset IS 'Canonical name that it stands for (tracer.asset.name).';
 COMMENT ON COLUMN tracer.asset_alias.namespace IS 'Where the name comes from: manual, or the tool or importer that said so. An importer moves only the aliases of its own namespace to another asset.';
 
+-- Zones come and go with the server's packages: a database that is restored on another
+-- release may name one that is unknown there, and still has to wake people.
+CREATE FUNCTION tracer.known_zone(zone text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM timestamp '2000-01-01' AT TIME ZONE zone;
+    RETURN coalesce(zone, current_setting('TimeZone'));
+EXCEPTION WHEN data_exception THEN
+    RETURN current_setting('TimeZone');
+END
+$$;
+COMMENT ON FUNCTION tracer.known_zone(text) IS 'The time zone, or the session''s in place of none (NULL) and of one that this server does not know; tracer.doctor() names those.';
+
+CREATE FUNCTION tracer.zone_is_valid(zone text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- pg_dump and pg_restore turn this off, for what they restore may refer to what is not there
+    IF tracer.known_zone(zone) <> zone AND current_setting('check_function_bodies')::boolean THEN
+        RAISE EXCEPTION 'time zone "%" does not exist', zone
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Name one as in Europe/London; SELECT name FROM pg_timezone_names lists them.';
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION tracer.zone_is_valid(text) IS 'Check constraint of what has a time zone: true (NULL is none), or an error (invalid_parameter_value). What is found out only when somebody is to be woken is found out too late. While a dump is restored any name will do.';
+
 CREATE TABLE tracer.team (
     name      text PRIMARY KEY CHECK (name <> ''),
-    page      text[],
-    inform    text[],
-    time_zone text
+    page      text[] CHECK (coalesce('' <> ALL (page), page IS NULL)),
+    inform    text[] CHECK (coalesce('' <> ALL (inform), inform IS NULL)),
+    time_zone text CHECK (tracer.zone_is_valid(time_zone))
 );
 SELECT pg_catalog.pg_extension_config_dump('tracer.team', '');
 

@@ -76,7 +76,9 @@ BEGIN ATOMIC
            i.alert_count, i.asset_count, i.open_count, h.notes, h.splits, i.resolution, r.runbook_url,
            jsonb_build_object('incident', i.incident_id, 'root', coalesce(c.asset, s.name, k.asset), 'severity', i.severity,
              'resolved', i.ended_at IS NOT NULL AND (i.reopened_at IS NULL OR i.reopened_at < i.ended_at),
-             'acknowledged_by', i.acknowledged_by, 'assets', i.asset_count, 'notes', h.notes, 'splits', h.splits)
+             'acknowledged_by', i.acknowledged_by,
+             -- beside the root: that a suspect turns out to fail itself is not spreading
+             'assets', i.asset_count - CASE WHEN i.suspect_id IS NULL OR c.asset IS NOT NULL THEN 1 ELSE 0 END, 'notes', h.notes, 'splits', h.splits)
       FROM tracer.incident i
       LEFT JOIN tracer.episode o ON o.episode_id = i.origin_id
       LEFT JOIN tracer.alert_key k ON k.key_id = o.key_id
@@ -108,6 +110,20 @@ SELECT EXISTS (SELECT
 $$;
 COMMENT ON FUNCTION tracer.matcher_holds(text, text, jsonb) IS 'Whether a condition (operator =, !=, =~ or !~, and value) holds for what was found: a scalar, an array of which one must match (for the negated operators: none), or nothing, which counts as the empty string. Regular expressions match the whole value.';
 
+CREATE FUNCTION tracer.pages_as_symptom(tags jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+SELECT coalesce(lower(tags ->> 'page_as_symptom'), '') NOT IN ('', 'false', 'no', 'off', '0')
+$$;
+COMMENT ON FUNCTION tracer.pages_as_symptom(jsonb) IS 'Whether an asset with these tags is to page even as a symptom: tag page_as_symptom is there and is not false, no, off, 0 or empty. Whoever wrote "yes" meant it.';
+
+CREATE FUNCTION tracer.asks_at_risk(match jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+SELECT EXISTS (SELECT FROM tracer.matchers(match) m WHERE m.key = 'role' AND m.op IN ('=', '=~') AND tracer.matcher_holds(m.op, m.value, '"at_risk"'))
+$$;
+COMMENT ON FUNCTION tracer.asks_at_risk(jsonb) IS 'Whether a rule says by role, and not merely by leaving others out, that it is for what is at risk.';
+
 CREATE FUNCTION tracer.in_window(window_words text, at timestamptz, zone text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -124,7 +140,7 @@ DECLARE
     from_time time;
     to_time   time;
 BEGIN
-    wall := at AT TIME ZONE coalesce(part[4], zone, current_setting('TimeZone'));
+    wall := at AT TIME ZONE tracer.known_zone(coalesce(part[4], zone));
     day := extract(isodow FROM wall);
     from_time := part[2]::time;
     to_time := part[3]::time;
@@ -153,19 +169,29 @@ BEGIN
         RETURN NULL;
     END IF;
     RETURN (
-        SELECT min(tracer.next_due(edge, next_boundary.after + interval '1 microsecond', zone.name))
+        SELECT min(look.at)
           FROM (SELECT r.match FROM tracer.route r UNION ALL SELECT s.matchers FROM tracer.silence s WHERE s.ends_at > next_boundary.after) AS rule (match)
          CROSS JOIN LATERAL tracer.window_part((SELECT m.value FROM tracer.matchers(rule.match) m WHERE m.key = 'time')) AS part
          CROSS JOIN LATERAL unnest(part[2:3]) AS edge
-         CROSS JOIN LATERAL (SELECT part[4] WHERE part[4] IS NOT NULL
+         CROSS JOIN LATERAL (SELECT tracer.known_zone(part[4])
                              UNION
-                             SELECT coalesce(t.time_zone, current_setting('TimeZone')) FROM tracer.team t WHERE part[4] IS NULL
-                             UNION
-                             SELECT current_setting('TimeZone') WHERE part[4] IS NULL) AS zone (name)
+                             SELECT tracer.known_zone(t.time_zone) FROM tracer.team t WHERE part[4] IS NULL) AS zone (name)
+         CROSS JOIN LATERAL tracer.next_due(edge, next_boundary.after + interval '1 microsecond', zone.name) AS due
+         CROSS JOIN LATERAL (SELECT (next_boundary.after AT TIME ZONE zone.name) - (due AT TIME ZONE zone.name) - (next_boundary.after - due)) AS clock (back)
+         -- Where the clock is put back before then, it shows that time an hour earlier, too;
+         -- where it is put on, it may skip it.
+         CROSS JOIN LATERAL (SELECT due
+                             UNION ALL
+                             SELECT due - back WHERE back > interval '0' AND due - back > next_boundary.after
+                             UNION ALL
+                             SELECT min(g)
+                               FROM generate_series(date_bin('15 minutes', next_boundary.after, '2000-01-01 00:00+00') + interval '15 minutes', due, '15 minutes') AS g
+                              WHERE back <> interval '0'
+                                AND (next_boundary.after AT TIME ZONE zone.name) - (g AT TIME ZONE zone.name) <> next_boundary.after - g) AS look (at)
          WHERE rule.match ? 'time');
 END
 $$;
-COMMENT ON FUNCTION tracer.next_boundary(timestamptz) IS 'When a time window of a rule or silence next begins or ends, on any day; NULL: no rule has one.';
+COMMENT ON FUNCTION tracer.next_boundary(timestamptz) IS 'When a time window of a rule or silence next begins or ends, on any day, or a clock that one goes by is changed; NULL: no rule has one.';
 
 CREATE FUNCTION tracer.reason_words(rule int, role text, asset text, owner text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -175,10 +201,38 @@ SELECT coalesce('rule ' || rule::text || ': ', '') || coalesce(asset, 'it') || c
 $$;
 COMMENT ON FUNCTION tracer.reason_words(int, text, text, text) IS 'Why somebody hears of an incident, in words.';
 
+-- Once for an incident: what it touches may be a document as large as the incident.
+CREATE FUNCTION tracer.incident_doc(s tracer.incident_state, affected boolean, status boolean) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH a AS MATERIALIZED (
+     SELECT x.* FROM tracer.affected_assets(s.incident_id) x WHERE incident_doc.affected
+)
+SELECT jsonb_build_object(
+         'severity', s.severity,
+         'root', jsonb_build_object('asset', s.root, 'owner', r.owner, 'kind', r.kind, 'tier', r.tier, 'tags', r.tags),
+         'status', CASE WHEN incident_doc.status THEN (SELECT v.status FROM tracer.incidents v WHERE v.incident_id = s.incident_id) END,
+         'affected', CASE WHEN incident_doc.affected THEN
+            (SELECT jsonb_build_object('asset', jsonb_agg(a.asset), 'owner', jsonb_agg(DISTINCT a.owner), 'kind', jsonb_agg(DISTINCT a.kind),
+                      'tier', jsonb_agg(DISTINCT a.tier), 'tags',
+                      (SELECT jsonb_object_agg(x.key, x.found)
+                         FROM (SELECT g.key, jsonb_agg(DISTINCT g.value) AS found
+                                 FROM a AS b
+                                 JOIN tracer.asset t ON t.name = b.asset
+                                CROSS JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(t.tags) WHEN 'object' THEN t.tags END) g
+                                GROUP BY g.key) AS x))
+               FROM a) END)
+  FROM (SELECT) AS one
+  LEFT JOIN tracer.asset r ON r.asset_id = s.root_id
+$$;
+COMMENT ON FUNCTION tracer.incident_doc(tracer.incident_state, boolean, boolean) IS 'What rules can match of an incident, whichever asset of it they are tried on; what it touches and its status only where asked for. Not for users.';
+
 CREATE FUNCTION tracer.audience(states tracer.incident_state[], at timestamptz)
 RETURNS TABLE (incident_id bigint, role text, asset text, owner text, "position" int, mode text, page text[], inform text[],
                always_page boolean, silence_id bigint, silenced_until timestamptz, reason text, doc jsonb)
 LANGUAGE plpgsql STABLE ROWS 200
+SET jit = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -199,7 +253,7 @@ BEGIN
         RETURN QUERY
         SELECT m.incident_id, m.role, m.asset, t.owner, NULL::int, CASE m.role WHEN 'root' THEN 'page' ELSE 'auto' END,
                coalesce(nullif(c.page, '{}'), nullif(fallback, '{}'), c.inform), c.inform,
-               coalesce(t.tags @> '{"page_as_symptom": true}', false), NULL::bigint, NULL::timestamptz,
+               tracer.pages_as_symptom(t.tags), NULL::bigint, NULL::timestamptz,
                tracer.reason_words(NULL, m.role, m.asset, t.owner), NULL::jsonb
           FROM unnest(states) AS s
          CROSS JOIN LATERAL (
@@ -219,7 +273,7 @@ BEGIN
          WHERE NOT s.resolved;
         RETURN;
     END IF;
-    SELECT coalesce(bool_or(r.route AND m.key = 'role' AND m.op IN ('=', '=~') AND tracer.matcher_holds(m.op, m.value, '"at_risk"')), false),
+    SELECT coalesce(bool_or(r.route AND tracer.asks_at_risk(r.match)), false),
                coalesce(bool_or(m.path[1] = 'affected'), false),
                coalesce(bool_or(m.path[2] = 'label'), false),
                coalesce(bool_or(m.key = 'status'), false)
@@ -227,96 +281,72 @@ BEGIN
           FROM (SELECT r.match, true AS route FROM tracer.route r UNION ALL SELECT s.matchers, false FROM tracer.silence s) AS r
          CROSS JOIN LATERAL tracer.matchers(r.match) m;
 
+    -- Each subject meets each rule once; what is the same for all subjects of an
+    -- incident is judged once for the incident. Nothing here joins subjects to
+    -- subjects: an incident may have thousands.
     RETURN QUERY
-    WITH state AS MATERIALIZED (
-         SELECT s.incident_id, s.severity, s.root, s.root_id FROM unnest(states) s WHERE NOT s.resolved
-    ), member AS (
-         SELECT s.incident_id, 'root' AS role, s.root AS asset, s.root_id AS asset_id FROM state s
-         UNION ALL
-         SELECT DISTINCT s.incident_id, 'symptom', k.asset, k.asset_id
-           FROM state s
-           JOIN tracer.episode e ON e.incident_id = s.incident_id
-           JOIN tracer.alert_key k ON k.key_id = e.key_id
-          WHERE e.resolved_at IS NULL
-            AND e.severity > 'info'
-            AND k.asset IS DISTINCT FROM s.root
-         UNION ALL
-         SELECT s.incident_id, 'at_risk', a.asset, (SELECT t.asset_id FROM tracer.asset t WHERE t.name = a.asset)
-           FROM state s
-          CROSS JOIN LATERAL tracer.affected_assets(s.incident_id) a
-          WHERE wants_at_risk
-            AND a.state = 'quiet'
-    ), affected AS (
-         SELECT s.incident_id,
-                jsonb_build_object('asset', jsonb_agg(a.asset), 'owner', jsonb_agg(DISTINCT a.owner), 'kind', jsonb_agg(DISTINCT a.kind),
-                                   'tier', jsonb_agg(DISTINCT a.tier), 'tags',
-                  (SELECT jsonb_object_agg(x.key, x.found)
-                     FROM (SELECT g.key, jsonb_agg(DISTINCT g.value) AS found
-                             FROM tracer.affected_assets(s.incident_id) b
-                             JOIN tracer.asset t ON t.name = b.asset
-                            CROSS JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(t.tags) WHEN 'object' THEN t.tags END) g
-                            GROUP BY g.key) AS x)) AS doc
-           FROM state s
-          CROSS JOIN LATERAL tracer.affected_assets(s.incident_id) a
-          WHERE wants_affected
-          GROUP BY s.incident_id
-    ), subject AS MATERIALIZED (
-         SELECT row_number() OVER () AS n, m.incident_id, m.role, m.asset, t.owner, tm.time_zone,
-                coalesce(t.tags @> '{"page_as_symptom": true}', false) AS always_page,
-                ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.page)) AS page,
-                ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.inform)) AS inform,
-                jsonb_build_object('role', m.role, 'severity', s.severity, 'asset', m.asset, 'owner', t.owner, 'kind', t.kind, 'tier', t.tier, 'tags', t.tags,
-                  'root', jsonb_build_object('asset', s.root, 'owner', r.owner, 'kind', r.kind, 'tier', r.tier, 'tags', r.tags),
-                  'affected', (SELECT f.doc FROM affected f WHERE f.incident_id = m.incident_id),
-                  'status', CASE WHEN wants_status THEN (SELECT v.status FROM tracer.incidents v WHERE v.incident_id = m.incident_id) END,
-                  'label', CASE WHEN wants_labels THEN
-                     (SELECT jsonb_object_agg(x.key, x.found)
-                        FROM (SELECT l.key, jsonb_agg(DISTINCT l.value) AS found
-                                FROM tracer.episode e
-                                JOIN tracer.alert_key k ON k.key_id = e.key_id
-                                JOIN tracer.alert a ON a.alert_id = e.first_alert_id
-                               CROSS JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(a.labels) WHEN 'object' THEN a.labels END) l
-                               WHERE e.incident_id = m.incident_id AND k.asset IS NOT DISTINCT FROM m.asset
-                               GROUP BY l.key) AS x) END) AS doc
-           FROM member m
-           JOIN state s ON s.incident_id = m.incident_id
-           LEFT JOIN tracer.asset t ON t.asset_id = m.asset_id
-           LEFT JOIN tracer.asset r ON r.asset_id = s.root_id
-           LEFT JOIN tracer.team tm ON tm.name = t.owner
-    ), rule AS MATERIALIZED (
-         SELECT true AS route, r.position::bigint AS id, r.match FROM tracer.route r
-         UNION ALL
-         SELECT false, s.silence_id, s.matchers FROM tracer.silence s WHERE at >= s.starts_at AND at < s.ends_at
+    WITH rule AS MATERIALIZED (
+         SELECT row_number() OVER () AS n, x.*
+           FROM (SELECT r.position, r.match, tracer.asks_at_risk(r.match) AS asks, r.mode, r.continue, nullif(ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (r.channels)), '{}') AS channels,
+                        NULL::bigint AS silence_id, NULL::timestamptz AS ends_at, NULL::timestamptz AS until
+                   FROM tracer.route r
+                 UNION ALL
+                 SELECT NULL, s.matchers, NULL, NULL, NULL, NULL, s.silence_id, s.ends_at,
+                        CASE WHEN s.matchers ? 'time' THEN least(s.ends_at, tracer.next_boundary(at)) ELSE s.ends_at END
+                   FROM tracer.silence s
+                  WHERE at >= s.starts_at AND at < s.ends_at) AS x
     ), condition AS MATERIALIZED (
-         SELECT r.route, r.id, m.key, array_remove(m.path, NULL) AS path, m.op, m.value
+         SELECT r.n, m.key, array_remove(m.path, NULL) AS path, m.op, m.value, m.whole
            FROM rule r
           CROSS JOIN LATERAL tracer.matchers(r.match) m
-    ), hit AS MATERIALIZED (
-         SELECT s.n, r.route, r.id
-           FROM subject s
-          CROSS JOIN rule r
-          WHERE (s.role <> 'at_risk' OR NOT r.route OR r.match ? 'role')
-            AND NOT EXISTS (SELECT FROM condition c
-                             WHERE c.route = r.route AND c.id = r.id
-                               AND NOT CASE WHEN c.key = 'time' THEN tracer.in_window(c.value, at, s.time_zone) = (c.op = '=')
-                                            ELSE tracer.matcher_holds(c.op, c.value, s.doc #> c.path) END)
-    ), last_route AS (
-         SELECT h.n, min(r.position) AS position
-           FROM hit h
-           JOIN tracer.route r ON h.route AND r.position = h.id AND NOT r.continue
-          GROUP BY h.n
-    ), chosen AS (
-         SELECT s.n, r.position, r.mode, nullif(ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (r.channels)), '{}') AS channels
-           FROM subject s
-           LEFT JOIN last_route l ON l.n = s.n
-           JOIN hit h ON h.n = s.n AND h.route AND h.id <= coalesce(l.position, h.id)
-           JOIN tracer.route r ON r.position = h.id
-         UNION ALL
-         -- what goes without saying, where no rule had the last word
-         SELECT s.n, NULL, NULL, NULL
-           FROM subject s
-          WHERE s.role <> 'at_risk'
-            AND NOT EXISTS (SELECT FROM last_route l WHERE l.n = s.n)
+    ), incident AS MATERIALIZED (
+         SELECT s.incident_id, s.root, s.root_id,
+                ARRAY(SELECT r.n FROM rule r
+                       WHERE NOT EXISTS (SELECT FROM condition c
+                                          WHERE c.n = r.n AND c.whole AND NOT tracer.matcher_holds(c.op, c.value, d.doc #> c.path))) AS rules
+           FROM unnest(states) AS s
+          CROSS JOIN LATERAL (SELECT tracer.incident_doc(s, wants_affected, wants_status) OFFSET 0) AS d (doc)
+          WHERE NOT s.resolved
+    ), subject AS (
+         SELECT i.incident_id, i.rules, m.role, m.asset, t.owner, tm.time_zone,
+                tracer.pages_as_symptom(t.tags) AS always_page,
+                ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.page)) AS page,
+                ARRAY(SELECT c.name FROM tracer.channel c WHERE c.name = ANY (tm.inform)) AS inform,
+                jsonb_build_object('role', m.role, 'asset', m.asset, 'owner', t.owner, 'kind', t.kind, 'tier', t.tier, 'tags', t.tags, 'label', m.labels) AS doc
+           FROM incident i
+          CROSS JOIN LATERAL (
+                SELECT u.role, u.asset, u.asset_id, (array_agg(u.labels) FILTER (WHERE u.labels IS NOT NULL) OVER (PARTITION BY u.asset))[1] AS labels
+                  FROM (SELECT 'root' AS role, i.root AS asset, i.root_id AS asset_id, NULL::jsonb AS labels
+                        UNION ALL
+                        (SELECT DISTINCT 'symptom', k.asset, k.asset_id, NULL::jsonb
+                           FROM tracer.episode e
+                           JOIN tracer.alert_key k ON k.key_id = e.key_id
+                          WHERE e.incident_id = i.incident_id
+                            AND e.resolved_at IS NULL
+                            AND e.severity > 'info'
+                            AND k.asset IS DISTINCT FROM i.root)
+                        UNION ALL
+                        SELECT 'at_risk', a.asset, (SELECT t.asset_id FROM tracer.asset t WHERE t.name = a.asset), NULL
+                          FROM tracer.affected_assets(i.incident_id) a
+                         WHERE wants_at_risk
+                           AND a.state = 'quiet'
+                        UNION ALL
+                        -- not subjects, but the labels of their alerts
+                        SELECT NULL, l.asset, NULL, jsonb_object_agg(l.key, l.found)
+                          FROM (SELECT k.asset, x.key, jsonb_agg(DISTINCT x.value) AS found
+                                  FROM tracer.episode e
+                                  JOIN tracer.alert_key k ON k.key_id = e.key_id
+                                  JOIN tracer.alert a ON a.alert_id = e.first_alert_id
+                                 CROSS JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(a.labels) WHEN 'object' THEN a.labels END) x
+                                 WHERE wants_labels
+                                   AND e.incident_id = i.incident_id
+                                 GROUP BY k.asset, x.key) AS l
+                         GROUP BY l.asset) AS u
+                OFFSET 0) AS m
+           LEFT JOIN tracer.asset t ON t.asset_id = m.asset_id
+           LEFT JOIN tracer.team tm ON tm.name = t.owner
+          WHERE m.role IS NOT NULL
+         OFFSET 0
     )
     SELECT s.incident_id, s.role, s.asset, s.owner, c.position,
            coalesce(c.mode, CASE s.role WHEN 'root' THEN 'page' WHEN 'symptom' THEN 'auto' ELSE 'inform' END),
@@ -325,13 +355,31 @@ BEGIN
            s.always_page, q.silence_id, q.until,
            tracer.reason_words(c.position, s.role, s.asset, s.owner),
            s.doc
-      FROM chosen c
-      JOIN subject s ON s.n = c.n
-      LEFT JOIN LATERAL (SELECT i.silence_id, CASE WHEN i.matchers ? 'time' THEN least(i.ends_at, tracer.next_boundary(at)) ELSE i.ends_at END AS until
-                           FROM hit h
-                           JOIN tracer.silence i ON i.silence_id = h.id
-                          WHERE h.n = s.n AND NOT h.route
-                          ORDER BY i.ends_at DESC, i.silence_id LIMIT 1) AS q ON true;
+      FROM subject s
+     CROSS JOIN LATERAL (
+           SELECT array_agg(r.n) AS rules, min(r.position) FILTER (WHERE NOT r.continue) AS last
+             FROM rule r
+            WHERE r.n = ANY (s.rules)
+              AND (s.role <> 'at_risk' OR r.position IS NULL OR r.asks)
+              AND NOT EXISTS (SELECT FROM condition c
+                               WHERE c.n = r.n
+                                 AND NOT c.whole
+                                 AND NOT CASE WHEN c.key = 'time' THEN tracer.in_window(c.value, at, s.time_zone) = (c.op = '=')
+                                              ELSE tracer.matcher_holds(c.op, c.value, s.doc #> c.path) END)) AS hit
+     CROSS JOIN LATERAL (
+           SELECT r.position, r.mode, r.channels
+             FROM rule r
+            WHERE r.n = ANY (hit.rules) AND r.position <= coalesce(hit.last, r.position)
+           UNION ALL
+           -- what goes without saying, where no rule had the last word
+           SELECT NULL, NULL, NULL
+            WHERE s.role <> 'at_risk' AND hit.last IS NULL) AS c
+      LEFT JOIN LATERAL (
+           SELECT r.silence_id, r.until
+             FROM rule r
+            WHERE r.n = ANY (hit.rules) AND r.silence_id IS NOT NULL
+            ORDER BY r.ends_at DESC, r.silence_id
+            LIMIT 1) AS q ON true;
 END
 $$;
-COMMENT ON FUNCTION tracer.audience(tracer.incident_state[], timestamptz) IS 'Who has to do with each of these incidents (as tracer.incident_state() gives them) at a moment, one row per subject and rule: its role (root, symptom, at_risk), the mode (page, inform, mute, or auto: inform while suppression holds, else page), the channels to page and to inform, the silence that mutes it and until when, the reason in words, and what rules can match (NULL where there are no rules). position is the rule in tracer.route; NULL: what goes without saying. Resolved incidents have none.';
+COMMENT ON FUNCTION tracer.audience(tracer.incident_state[], timestamptz) IS 'Who has to do with each of these incidents (as tracer.incident_state() gives them) at a moment, one row per subject and rule: its role (root, symptom, at_risk), the mode (page, inform, mute, or auto: inform while suppression holds, else page), the channels to page and to inform, the silence that mutes it and until when, the reason in words, and what rules can match of the subject itself (NULL where there are no rules; tracer.incident_doc() has the rest). position is the rule in tracer.route; NULL: what goes without saying. Resolved incidents have none.';

@@ -12,8 +12,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     said   record;
-    action text := CASE WHEN event ->> 'event' = 'resolved' OR event -> 'body' ->> 'from' IS NOT NULL THEN 'resolve'
-                        WHEN event -> 'events' ? 'acknowledged' THEN 'acknowledge'
+    -- a trigger for what is over would open it again there, and wake somebody
+    action text := CASE WHEN incident ->> 'status' = 'resolved' OR event ->> 'event' = 'resolved' OR event -> 'body' ->> 'from' IS NOT NULL THEN 'resolve'
+                        WHEN event -> 'events' ? 'acknowledged' AND NOT event -> 'events' ? 'reopened' THEN 'acknowledge'
                         ELSE 'trigger' END;
     body   jsonb;
     links  jsonb;

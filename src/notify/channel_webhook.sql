@@ -17,7 +17,7 @@ RETURN jsonb_build_object(
          'secrets', '[{"secret": "url", "as": "url", "optional": true}, {"secret": "signing_key", "as": "signature", "optional": true},
                       {"secret": "token", "as": "bearer", "optional": true}]'::jsonb,
          'body', jsonb_strip_nulls(jsonb_build_object(
-           'specversion', '1.0', 'id', event ->> 'key', 'source', '/tracer/' || current_database(),
+           'specversion', '1.0', 'id', event ->> 'key', 'source', '/tracer/' || tracer.form_encode(current_database()), -- a URI
            'type', 'tracer.' || CASE WHEN incident IS NULL THEN '' ELSE 'incident.' END || (event ->> 'event'),
            'subject', incident ->> 'incident', 'time', event ->> 'at', 'datacontenttype', 'application/json'))
            || jsonb_build_object('data', coalesce(incident, event -> 'body', '{}') || jsonb_build_object(

@@ -30,13 +30,14 @@ DECLARE
     stamp  text;
     signed text;
     value  text;
+    traces text[] := '{}';
     s      jsonb;
 BEGIN
     method := coalesce(request ->> 'method', 'POST');
     url := request ->> 'url';
     options := coalesce(request -> 'options', '{}');
-    timeout_ms := coalesce((request ->> 'timeout_ms')::int, 10000);
-    headers := ARRAY(SELECT h.key || ': ' || h.value FROM jsonb_each_text(coalesce(request -> 'headers', '{}')) AS h);
+    timeout_ms := coalesce(least(greatest((request ->> 'timeout_ms')::numeric, 0), 60000)::int, 10000);
+    headers := ARRAY(SELECT h.key || ': ' || h.value FROM jsonb_each_text(coalesce(request -> 'headers', '{}')) AS h WHERE h.value IS NOT NULL);
     FOR i IN 0 .. jsonb_array_length(wanted) - 1 LOOP
         s := wanted -> i;
         value := CASE WHEN masked THEN '***' ELSE secrets ->> (s ->> 'secret') END;
@@ -46,12 +47,14 @@ BEGIN
                 USING ERRCODE = 'undefined_object',
                       HINT = format('SELECT tracer.set_secret(%L, %L, ...) sets it.', channel, s ->> 'secret');
         END IF;
+        -- the sender blots them out of the answer, which may come when they are others
+        traces := traces || CASE WHEN NOT masked THEN tracer.secret_traces(value) END;
         CASE s ->> 'as'
         WHEN 'bearer' THEN headers := headers || ('Authorization: Bearer ' || value);
         WHEN 'basic' THEN headers := headers || ('Authorization: Basic ' || CASE WHEN masked THEN value
                  ELSE translate(encode(convert_to((s ->> 'user') || ':' || value, 'UTF8'), 'base64'), E'\n', '') END);
         WHEN 'header' THEN headers := headers || ((s ->> 'name') || ': ' || value);
-        WHEN 'url' THEN url := CASE WHEN masked THEN coalesce(url, value) ELSE value END;
+        WHEN 'url' THEN url := value;
         WHEN 'option' THEN options := options || jsonb_build_object(s ->> 'secret', value);
         WHEN 'body' THEN filled := jsonb_set(filled, ARRAY(SELECT jsonb_array_elements_text(s -> 'path')), to_jsonb(value));
         WHEN 'signature' THEN signed := value;
@@ -59,6 +62,9 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'It is bearer, basic, header, url, option, body or signature.';
         END CASE;
     END LOOP;
+    IF traces <> '{}' THEN
+        options := options || jsonb_build_object('redact', (SELECT jsonb_agg(u.t ORDER BY length(u.t) DESC) FROM unnest(traces) AS u (t)));
+    END IF;
     body := CASE jsonb_typeof(filled) WHEN 'string' THEN filled #>> '{}' ELSE filled::text END;
     IF signed IS NOT NULL THEN
         stamp := extract(epoch FROM at)::bigint;
@@ -68,10 +74,14 @@ BEGIN
                 CASE WHEN signed LIKE 'whsec\_%' THEN decode(substr(signed, 7), 'base64') ELSE convert_to(signed, 'UTF8') END), 'base64'), E'\n', '') END];
     END IF;
     -- Nobody's words begin a header of their own.
-    IF array_to_string(headers, '') ~ '[\r\n]' OR url IS NULL OR url ~ '\s' THEN
-        RAISE EXCEPTION 'channel "%" has no address, or one that cannot be sent to', channel
+    IF coalesce(url, '') = '' THEN
+        RAISE EXCEPTION 'channel "%" has no address', channel
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Neither the address nor a header may be missing or hold line breaks.';
+                  HINT = 'It belongs in tracer.channel.settings as "url" or, where it is a secret, in tracer.set_secret(); docs/notifications.md lists what each kind takes.';
+    ELSIF url ~ '\s' OR array_to_string(headers, '') ~ '[\r\n]' THEN
+        RAISE EXCEPTION 'channel "%" has blanks in its address, or line breaks in a header', channel
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Secrets become headers, too: tracer.set_secret() takes one anew.';
     END IF;
 END
 $$;
@@ -122,7 +132,9 @@ DECLARE
     n        record;
     failed   bigint[] := '{}';
     problems text[] := '{}';
-    message  text;
+    began    CONSTANT timestamptz := clock_timestamp();
+    hung     jsonb := '{}';
+    later    bigint[] := '{}';
 BEGIN
     -- A database that was restored or copied pages nobody.
     IF NOT tracer.armed() THEN
@@ -183,9 +195,13 @@ BEGIN
                                           WHERE w.incident_id IS NOT NULL)) f
         ), claimed AS (
             UPDATE tracer.notification w
-               SET state = 'sending', attempt = w.attempt + 1, due_at = at + lease, said = f.said, event = e.events[1], events = e.events
+               SET state = 'sending', attempt = w.attempt + 1, due_at = at + lease, event = e.events[1], events = e.events,
+                   -- PagerDuty's trigger says nothing of who has it: that is an event of its own, still to be told
+                   said = CASE WHEN k.kind <> 'pagerduty' OR e.events @> '{acknowledged}' AND NOT e.events @> '{reopened}' THEN f.said
+                               ELSE f.said || jsonb_build_object('acknowledged_by', h.said -> 'acknowledged_by') END
               FROM unnest(picked) AS p (id)
               JOIN tracer.notification o ON o.notification_id = p.id
+              JOIN tracer.channel k ON k.name = o.channel
               LEFT JOIN fact f ON f.incident_id = o.incident_id
               LEFT JOIN tracer.thread h ON h.thread_id = o.thread_id
              -- What happened while it waited is told along with it.
@@ -194,11 +210,14 @@ BEGIN
                                              ELSE ARRAY[o.event] || array_remove(o.events, o.event) END AS events) AS e
              WHERE w.notification_id = p.id
             RETURNING w.notification_id, w.attempt, w.channel, w.incident_id, w.thread_id, w.key, w.event, w.events, w.form, w.mode, w.role, w.reason,
-                      w.created_at, w.body, f.facts
+                      w.created_at, w.body, f.facts, w.said ->> 'acknowledged_by' IS DISTINCT FROM f.said ->> 'acknowledged_by' AS untold
         ), clean AS (
-            UPDATE tracer.thread t SET dirty = false WHERE t.thread_id = ANY (ARRAY(SELECT x.thread_id FROM claimed x)) AND t.dirty
+            UPDATE tracer.thread t
+               SET dirty = t.thread_id = ANY (ARRAY(SELECT x.thread_id FROM claimed x WHERE x.untold))
+             WHERE t.thread_id = ANY (ARRAY(SELECT x.thread_id FROM claimed x))
+               AND t.dirty <> (t.thread_id = ANY (ARRAY(SELECT x.thread_id FROM claimed x WHERE x.untold)))
         )
-        SELECT x.notification_id, x.attempt, x.channel, c.kind, x.facts, x.key,
+        SELECT x.notification_id, x.attempt, x.channel, c.kind, k.name IS NULL AS own, x.facts, x.key,
                jsonb_build_object('event', x.event, 'events', x.events, 'form', x.form, 'mode', x.mode, 'role', x.role, 'reason', x.reason,
                  'key', x.key, 'attempt', x.attempt, 'at', x.created_at, 'thread', t.key, 'ref', t.ref, 'body', x.body,
                  'notes', CASE WHEN x.events && '{note,split}' THEN tracer.recent_notes(x.incident_id, t.said) END) AS event,
@@ -206,9 +225,20 @@ BEGIN
                coalesce((SELECT jsonb_object_agg(q.name, q.value) FROM tracer.secret q WHERE q.channel = x.channel), '{}') AS secrets
           FROM claimed x
           JOIN tracer.channel c ON c.name = x.channel
+          LEFT JOIN tracer.channel_kind_defaults() k ON k.name = c.kind
           LEFT JOIN LATERAL (SELECT h.key, h.ref, h.said FROM tracer.thread h WHERE h.thread_id = x.thread_id OFFSET 0) AS t ON true
          ORDER BY array_position(picked, x.notification_id)
     LOOP
+        -- Users' functions take only so much of the time of all: what is left of theirs
+        -- waits for the next claim, and none is called again that does not end.
+        IF hung ? n.kind THEN
+            failed := failed || n.notification_id;
+            problems := problems || (hung ->> n.kind);
+            CONTINUE;
+        ELSIF n.own AND clock_timestamp() > began + interval '2 seconds' THEN
+            later := later || n.notification_id;
+            CONTINUE;
+        END IF;
         BEGIN
             RETURN QUERY
             SELECT n.notification_id, n.attempt, n.channel, n.kind, r.method, r.url, r.headers, r.body, r.options, r.timeout_ms
@@ -216,8 +246,15 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             failed := failed || n.notification_id;
             problems := problems || format('could not be rendered: %s', SQLERRM);
+            IF n.own AND SQLSTATE = '54000' THEN -- program_limit_exceeded
+                hung := hung || jsonb_build_object(n.kind, format('could not be rendered: %s', SQLERRM));
+            END IF;
         END;
     END LOOP;
+    IF later <> '{}' THEN
+        UPDATE tracer.notification w SET state = 'due', due_at = at, attempt = w.attempt - 1 WHERE w.notification_id = ANY (later);
+        picked := ARRAY(SELECT p.id FROM unnest(picked) AS p (id) WHERE p.id <> ALL (later));
+    END IF;
     IF limited THEN
         PERFORM tracer.spend_tokens(picked, at, lease);
     END IF;
@@ -226,7 +263,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION tracer.claim_notifications(int, interval, timestamptz) IS 'Hands at most max messages that are due to the sender, complete and with secrets, rendered from what is committed now; they are its own for the length of the lease. None until tracer.arm() in a database that was restored or copied. One row a message; for SMTP url is smtp://host:port, body the whole message, and options say from, to, username, password and starttls. A message that cannot be rendered becomes a dead letter and stops no other. Report with tracer.record_deliveries().';
+COMMENT ON FUNCTION tracer.claim_notifications(int, interval, timestamptz) IS 'Hands at most max messages that are due to the sender, complete and with secrets, rendered from what is committed now; they are its own for the length of the lease. None until tracer.arm() in a database that was restored or copied. One row a message; for SMTP url is smtp://host:port, body the whole message, and options say from, to, username, password and starttls; options.redact lists what must not be kept of the answer. A message that cannot be rendered becomes a dead letter and stops no other. Report with tracer.record_deliveries().';
 
 CREATE FUNCTION tracer.told_now(channel text, t tracer.thread, event text, events text[], said jsonb) RETURNS text[]
 LANGUAGE plpgsql STABLE
@@ -245,7 +282,7 @@ BEGIN
      WHERE c.name = told_now.channel;
     -- of an end and a return, the later one
     wanted := array_remove(wanted, CASE WHEN over THEN 'reopened' ELSE 'resolved' END);
-    IF over AND 'resolved' = ANY (wanted) THEN
+    IF over THEN
         wanted := ARRAY['resolved'] || array_remove(wanted, 'resolved');
     END IF;
     RETURN CASE WHEN wanted = '{}' THEN ARRAY[event] || array_remove(events, event) ELSE wanted END;

@@ -116,7 +116,8 @@ CREATE TYPE tracer.decision_to_tell AS (
     due_at      timestamptz,
     said        jsonb,
     edits       boolean,
-    brief       boolean
+    brief       boolean,
+    shadow      boolean
 );
 COMMENT ON TYPE tracer.decision_to_tell IS 'What to do about an incident on a channel, as tracer.decide() says.';
 COMMENT ON COLUMN tracer.decision_to_tell.incident_id IS 'The incident.';
@@ -132,9 +133,11 @@ COMMENT ON COLUMN tracer.decision_to_tell.due_at IS 'When to act, or to look aga
 COMMENT ON COLUMN tracer.decision_to_tell.said IS 'What the thread will remember.';
 COMMENT ON COLUMN tracer.decision_to_tell.edits IS 'Of an update, whether the channel can change a message that was sent.';
 COMMENT ON COLUMN tracer.decision_to_tell.brief IS 'Of an update, whether the channel gets only what matters most.';
+COMMENT ON COLUMN tracer.decision_to_tell.shadow IS 'Of a thread to open, whether it is only recorded.';
 
 CREATE FUNCTION tracer.decide(incidents bigint[], at timestamptz) RETURNS SETOF tracer.decision_to_tell
 LANGUAGE plpgsql STABLE ROWS 200
+SET jit = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -146,7 +149,7 @@ DECLARE
     acknowledge_within CONSTANT interval := tracer.get('acknowledge_within');
     announce_within    CONSTANT interval := tracer.get('announce_within');
     suppress           CONSTANT real := tracer.get('suppress_confidence');
-    shadow             CONSTANT boolean := tracer.get('mode') = 'shadow';
+    shadow             bigint[] := incidents;
     states             CONSTANT tracer.incident_state[] := ARRAY(SELECT s FROM tracer.incident_state(incidents) s);
     boundary           CONSTANT timestamptz := tracer.next_boundary(at);
     fallback           text := tracer.get('fallback_channel');
@@ -157,9 +160,23 @@ BEGIN
     IF fallback IS NOT NULL AND NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = fallback) THEN
         fallback := NULL;
     END IF;
+    -- What is only recorded: all in shadow mode, and what nobody was told of but in shadow.
+    IF tracer.get('mode') <> 'shadow' THEN
+        shadow := ARRAY(SELECT t.incident_id FROM tracer.thread t
+                         WHERE t.incident_id = ANY (incidents) AND t.closed_at IS NULL
+                         GROUP BY t.incident_id
+                        HAVING bool_and(t.shadow));
+    END IF;
     -- What may be announced. What was noticed before this database was restored
     -- or copied was for the one that it comes from to tell.
-    SELECT array_agg(s.incident_id) FILTER (WHERE s.last_alert_at >= at - announce_within AND greatest(s.noticed_at, s.last_alert_at) >= i.installed_at),
+    -- History that was imported is no news either; but what a silence held back, or a
+    -- time window may have (the last of a week's has opened by then), was once.
+    SELECT array_agg(s.incident_id)
+             FILTER (WHERE greatest(s.noticed_at, s.last_alert_at) >= i.installed_at
+                       AND (s.last_alert_at >= at - announce_within
+                            OR s.last_alert_at >= s.noticed_at - announce_within
+                               AND (boundary IS NOT NULL AND s.noticed_at >= at - interval '8 days'
+                                    OR EXISTS (SELECT FROM tracer.notification n WHERE n.incident_id = s.incident_id AND n.state = 'muted')))),
            max(i.armed_at)
       INTO fresh, armed_at
       FROM (SELECT max(i.installed_at) AS installed_at, max(i.armed_at) AS armed_at FROM tracer.installation i) AS i, unnest(states) AS s;
@@ -192,7 +209,7 @@ BEGIN
     ), suppression AS (
          SELECT s.incident_id, s.open_at,
                 NOT (coalesce(s.confidence, 0) >= suppress OR s.confirmed) AS unsure,
-                s.acknowledged_at IS NOT NULL OR coalesce(r.silenced, false) OR shadow AND coalesce(r.paging, false) AS taken,
+                s.acknowledged_at IS NOT NULL OR coalesce(r.silenced, false) OR s.incident_id = ANY (shadow) AND coalesce(r.paging, false) AS taken,
                 coalesce(r.paging, false) AND NOT coalesce(r.unreachable, false) AS paging,
                 coalesce(r.unreachable, false) AS unreachable,
                 coalesce(r.paged_at, greatest(at, s.open_at)) + acknowledge_within AS deadline
@@ -207,6 +224,7 @@ BEGIN
                     WHEN a.always_page THEN 'tagged page_as_symptom'
                     WHEN p.unsure THEN 'the root cause is not sure enough'
                     WHEN p.taken THEN NULL
+                    WHEN p.unreachable THEN 'the owner of the root cause could not be reached'
                     WHEN NOT p.paging THEN 'nobody was paged for the root cause'
                     WHEN at >= p.deadline THEN 'nobody acknowledged the root cause''s page'
                END,
@@ -214,8 +232,7 @@ BEGIN
                CASE WHEN a.mode = 'auto' AND NOT a.always_page AND NOT p.unsure AND NOT p.taken AND p.paging AND at < p.deadline THEN p.deadline END,
                p.open_at)::tracer.reached
       FROM audience a
-      JOIN suppression p ON p.incident_id = a.incident_id
-     WHERE a.mode <> 'mute');
+      JOIN suppression p ON p.incident_id = a.incident_id);
 
     -- The first message; and when to look again though nothing changed: a page to
     -- repeat, a page to wait for no longer, the end of a silence.
@@ -226,7 +243,7 @@ BEGIN
     SELECT w.incident_id, w.channel,
            CASE WHEN at < w.open_at THEN 'wait' WHEN w.silenced THEN 'mute' ELSE 'open' END,
            NULL::bigint, ARRAY['opened'], CASE WHEN w.pages THEN 'page' ELSE 'inform' END, w.role, w.reason,
-           CASE WHEN w.silenced THEN w.silence_id END, greatest(at, w.open_at), s.said, NULL::boolean, NULL::boolean
+           CASE WHEN w.silenced THEN w.silence_id END, greatest(at, w.open_at), s.said, NULL::boolean, NULL::boolean, w.incident_id = ANY (shadow)
       FROM want w
       JOIN unnest(states) AS s ON s.incident_id = w.incident_id
      WHERE w.incident_id = ANY (fresh)
@@ -236,27 +253,28 @@ BEGIN
                 AND EXISTS (SELECT FROM tracer.notification n
                              WHERE n.incident_id = w.incident_id AND n.channel = w.channel AND n.state = 'muted' AND n.silence_id = w.silence_id))
     UNION ALL
-    SELECT w.incident_id, w.channel, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, at + repeat_interval, NULL, NULL, NULL
+    SELECT w.incident_id, w.channel, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, at + repeat_interval, NULL, NULL, NULL, NULL
       FROM want w
-     WHERE w.pages AND NOT shadow AND repeat_interval IS NOT NULL
+     WHERE w.pages AND w.incident_id <> ALL (shadow) AND repeat_interval IS NOT NULL
        AND w.incident_id = ANY (fresh)
        AND EXISTS (SELECT FROM unnest(states) AS s WHERE s.incident_id = w.incident_id AND s.acknowledged_at IS NULL)
     UNION ALL
-    SELECT r.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, min(r.deadline), NULL, NULL, NULL
+    SELECT r.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, min(r.deadline), NULL, NULL, NULL, NULL
       FROM unnest(reached) AS r
      WHERE r.deadline IS NOT NULL
        AND r.incident_id = ANY (fresh)
      GROUP BY r.incident_id
     UNION ALL
-    SELECT w.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, min(w.silenced_until), NULL, NULL, NULL
-      FROM want w
-     WHERE w.silenced AND isfinite(w.silenced_until)
-     GROUP BY w.incident_id;
+    -- whether it silences one who has a channel, or only why nobody takes the root
+    SELECT r.incident_id, NULL, 'wait', NULL, NULL, NULL, NULL, NULL, NULL, min(r.silenced_until), NULL, NULL, NULL, NULL
+      FROM unnest(reached) AS r
+     WHERE isfinite(r.silenced_until)
+     GROUP BY r.incident_id;
 
     IF boundary IS NOT NULL THEN
         RETURN QUERY
         SELECT s.incident_id, NULL::text, 'wait', NULL::bigint, NULL::text[], NULL::text, NULL::text, NULL::text, NULL::bigint, boundary,
-               NULL::jsonb, NULL::boolean, NULL::boolean
+               NULL::jsonb, NULL::boolean, NULL::boolean, NULL::boolean
           FROM unnest(states) AS s
          WHERE NOT s.resolved
            AND (s.incident_id = ANY (fresh)
@@ -291,11 +309,9 @@ BEGIN
     ), told AS (
          -- Threads that are open on both sides: what is new to them.
          SELECT t.thread_id, t.incident_id, t.channel, t.mode, t.said_at, s.said AS now_said, s.resolved, s.by_person, k.edits, k.brief,
-                w.channel IS NOT NULL AS wanted, coalesce(w.pages, false) AS pages, coalesce(w.role, CASE WHEN t.role = 'root' AND NOT s.resolved
-                                      AND NOT EXISTS (SELECT FROM unnest(reached) AS r WHERE r.incident_id = t.incident_id AND r.role = 'root' AND t.channel = ANY (r.page || r.inform))
-                                      THEN 'symptom' ELSE t.role END) AS now_role,
-                coalesce(w.reason, t.reason) AS now_reason,
-                coalesce(w.silenced, false) AND NOT s.resolved AS silenced,
+                w.channel IS NOT NULL AS wanted, coalesce(w.pages, false) AS pages, coalesce(w.role, b.role) AS now_role,
+                coalesce(w.reason, CASE WHEN b.role = t.role THEN t.reason ELSE replace(t.reason, ' is the root cause', ' was taken for the root cause') END) AS now_reason,
+                coalesce(w.silenced, false) AND NOT s.resolved AS silenced, w.silence_id,
                 t.mode = 'page' AND NOT t.shadow AND NOT s.resolved AND s.acknowledged_at IS NULL AND w.channel IS NOT NULL AS repeats,
                 greatest(t.paged_at, armed_at) + repeat_interval AS repeat_at,
                 tracer.happened(t.said, s.said) AS happened
@@ -303,17 +319,21 @@ BEGIN
            JOIN state s ON s.incident_id = t.incident_id
            JOIN kind k ON k.channel = t.channel
            LEFT JOIN want w ON w.incident_id = t.incident_id AND w.channel = t.channel
+          -- who was told as the root cause's owner, and is not any more
+          CROSS JOIN LATERAL (SELECT CASE WHEN t.role = 'root' AND NOT s.resolved
+                                           AND NOT EXISTS (SELECT FROM unnest(reached) AS r WHERE r.incident_id = t.incident_id AND r.role = 'root' AND t.channel = ANY (r.page || r.inform))
+                                          THEN 'symptom' ELSE t.role END AS role) AS b
           WHERE t.said IS NOT NULL
             AND NOT t.waiting
     ), update AS (
          SELECT t.*,
                 tracer.wanted_events(
-                  CASE WHEN t.silenced THEN '{}'
-                       WHEN t.wanted OR t.resolved
+                  CASE WHEN t.wanted OR t.resolved
                        THEN t.happened || CASE WHEN t.pages AND t.mode = 'inform' AND NOT t.resolved THEN 'escalated'
                                                WHEN t.repeats AND at >= t.repeat_at THEN 'repeat' END
-                       -- not its business any more: only what sets right what it was told
-                       ELSE ARRAY(SELECT e FROM unnest(t.happened) AS e WHERE e IN ('root_changed', 'merged', 'split', 'reopened')) END,
+                       -- not its business any more: only what sets right what it was told, and to whom it
+                       -- paged, that somebody has it
+                       ELSE ARRAY(SELECT e FROM unnest(t.happened) AS e WHERE e IN ('root_changed', 'merged', 'split', 'reopened', 'acknowledged')) END,
                   t.mode = 'page' OR t.pages, t.now_role, t.brief, t.edits) AS events
            FROM told t
     ), timed AS (
@@ -322,16 +342,25 @@ BEGIN
                      ELSE greatest(u.said_at + group_interval, at) END AS tell_at
            FROM update u
           WHERE u.events <> '{}'
+            AND NOT u.silenced
     )
     -- The next message.
     SELECT t.incident_id, t.channel, CASE WHEN at < t.tell_at THEN 'wait' ELSE 'update' END, t.thread_id, t.events,
-           CASE WHEN t.pages THEN 'page' ELSE t.mode END, t.now_role, t.now_reason, NULL::bigint, t.tell_at, t.now_said, t.edits, t.brief
+           CASE WHEN t.pages THEN 'page' ELSE t.mode END, t.now_role, t.now_reason, NULL::bigint, t.tell_at, t.now_said, t.edits, t.brief, NULL::boolean
       FROM timed t
+    UNION ALL
+    -- What a silence holds back, once for each.
+    SELECT u.incident_id, u.channel, 'mute', u.thread_id, u.events,
+           CASE WHEN u.pages THEN 'page' ELSE u.mode END, u.now_role, u.now_reason, u.silence_id, at, NULL, NULL, NULL, NULL
+      FROM update u
+     WHERE u.silenced AND u.events <> '{}'
+       AND NOT EXISTS (SELECT FROM tracer.notification n
+                        WHERE n.incident_id = u.incident_id AND n.channel = u.channel AND n.state = 'muted' AND n.silence_id = u.silence_id)
     UNION ALL
     -- A message that has not left, and should not any more.
     SELECT t.incident_id, t.channel, 'drop', t.thread_id, NULL, NULL, NULL,
            CASE WHEN s.resolved THEN 'over before it was sent' WHEN w.channel IS NULL THEN 'no longer concerned' ELSE 'silenced' END,
-           NULL, at, NULL, NULL, NULL
+           NULL, at, NULL, NULL, NULL, NULL
       FROM thread t
       JOIN state s ON s.incident_id = t.incident_id
       LEFT JOIN want w ON w.incident_id = t.incident_id AND w.channel = t.channel
@@ -339,7 +368,7 @@ BEGIN
        AND (s.resolved OR w.channel IS NULL OR w.silenced)
     UNION ALL
     -- A page to repeat later.
-    SELECT t.incident_id, t.channel, 'wait', t.thread_id, NULL, NULL, NULL, NULL, NULL, t.repeat_at, NULL, NULL, NULL
+    SELECT t.incident_id, t.channel, 'wait', t.thread_id, NULL, NULL, NULL, NULL, NULL, t.repeat_at, NULL, NULL, NULL, NULL
       FROM told t
      WHERE t.repeats AND t.repeat_at > at;
 END

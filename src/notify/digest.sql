@@ -46,7 +46,9 @@ DECLARE
     shadow  CONSTANT boolean := tracer.get('mode') = 'shadow';
     written bigint;
 BEGIN
-    -- Within the hours after its time, once a day on the team's own calendar.
+    -- Within the hours after its time, once a day on the team's own calendar. It
+    -- tells of the day before that time, however late it is written, so that what
+    -- happens is told in one digest.
     INSERT INTO tracer.notification (channel, event, events, mode, key, state, due_at, created_at, give_up_at, body)
     SELECT c.name, 'digest', '{digest}', 'inform', m.key, CASE WHEN shadow THEN 'shadow' ELSE 'due' END, at, at, at + tracer.get('give_up_after')::interval,
            jsonb_build_object('headline', t.name || ': ' || d.words || ' since yesterday',
@@ -64,20 +66,22 @@ BEGIN
                                      WHERE s.owner = t.name AND i.ended_at IS NULL AND i.opened_at > at - interval '30 days'
                                      ORDER BY i.opened_at DESC LIMIT 8) AS o), '[]'))
       FROM tracer.team t
-     CROSS JOIN LATERAL (SELECT coalesce(t.time_zone, current_setting('TimeZone')) AS name) AS zone
-     CROSS JOIN LATERAL tracer.digest(t.name, at - interval '1 day', at) d
+     CROSS JOIN LATERAL (SELECT tracer.known_zone(t.time_zone) AS name) AS zone
+     CROSS JOIN LATERAL (SELECT tracer.next_due(due, at - interval '3 hours', zone.name) AS due_at) AS slot
+     CROSS JOIN LATERAL (SELECT slot.due_at AT TIME ZONE zone.name AS due_at) AS wall
+     CROSS JOIN LATERAL tracer.digest(t.name, (wall.due_at - interval '1 day') AT TIME ZONE zone.name, slot.due_at) d
       JOIN tracer.channel c ON c.name = ANY (coalesce(nullif(t.inform, '{}'), t.page)) AND c.kind NOT IN ('pagerduty', 'sms')
-     CROSS JOIN LATERAL (SELECT format('digest-%s-%s-%s', t.name, (at AT TIME ZONE zone.name)::date, c.name) AS key) AS m
+     CROSS JOIN LATERAL (SELECT format('digest-%s-%s-%s', t.name, wall.due_at::date, c.name) AS key) AS m
      WHERE due IS NOT NULL
-       AND tracer.next_due(due, at - interval '3 hours', zone.name) <= at
+       AND slot.due_at <= at
        AND d.alerts + d.pages + d.informed > 0
        AND NOT EXISTS (SELECT FROM tracer.notification n
                         WHERE n.key = m.key AND n.event = 'digest' AND n.created_at > at - interval '1 day');
     GET DIAGNOSTICS written = ROW_COUNT;
     INSERT INTO tracer.notify_timer (incident_id, next_at)
-    SELECT 0, min(tracer.next_due(due, at + interval '1 second', coalesce(t.time_zone, current_setting('TimeZone'))))
+    SELECT 0, min(tracer.next_due(due, at + interval '1 second', tracer.known_zone(t.time_zone)))
       FROM tracer.team t
-    HAVING min(tracer.next_due(due, at + interval '1 second', coalesce(t.time_zone, current_setting('TimeZone')))) IS NOT NULL
+    HAVING min(tracer.next_due(due, at + interval '1 second', tracer.known_zone(t.time_zone))) IS NOT NULL
     ON CONFLICT (incident_id) DO UPDATE SET next_at = excluded.next_at;
     RETURN written;
 END

@@ -5,8 +5,15 @@ CREATE FUNCTION tracer.set_secret(channel text, name text, value text) RETURNS v
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    channel_kind text;
+    known        text[];
+    -- what a file or a paste brings along
+    content CONSTANT text := btrim(value, E' \t\r\n');
 BEGIN
-    IF NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = set_secret.channel) THEN
+    -- held, lest it be deleted meanwhile
+    SELECT c.kind INTO channel_kind FROM tracer.channel c WHERE c.name = set_secret.channel FOR KEY SHARE;
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'channel "%" does not exist', coalesce(set_secret.channel, 'NULL')
             USING ERRCODE = 'undefined_object',
                   HINT = 'INSERT it INTO tracer.channel first.';
@@ -16,16 +23,39 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'docs/notifications.md lists the secrets of each kind of channel: token, url, routing_key, ...';
     END IF;
-    IF set_secret.value IS NULL OR set_secret.value = '' THEN
+    IF set_secret.value IS NULL THEN
         DELETE FROM tracer.secret s WHERE s.channel = set_secret.channel AND s.name = set_secret.name;
-    ELSE
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+    -- Kinds of users' own use what secrets they like.
+    SELECT d.secrets INTO known FROM tracer.channel_kind_defaults() d WHERE d.name = channel_kind;
+    IF set_secret.name <> ALL (known) THEN
+        RAISE WARNING 'channel "%" is of kind "%", which uses no secret "%"', set_secret.channel, channel_kind, set_secret.name
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('It uses %s.', array_to_string(known, ', '));
+    END IF;
+    IF content = '' THEN
+        RAISE EXCEPTION 'the secret "%" of channel "%" is empty', set_secret.name, set_secret.channel
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'NULL removes it.';
+    ELSIF known IS NOT NULL AND content ~ '[[:cntrl:]]' THEN
+        RAISE EXCEPTION 'the secret "%" of channel "%" has more than one line, or other control characters', set_secret.name, set_secret.channel
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Was more pasted than the secret?';
+    ELSIF known IS NOT NULL AND set_secret.name = 'url' AND content !~* '^https?://\S+$' THEN
+        RAISE EXCEPTION 'the secret "%" of channel "%" is no address', set_secret.name, set_secret.channel
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'It must start with https:// and have no blanks.';
+    ELSIF content IS NOT NULL THEN
         INSERT INTO tracer.secret AS s (channel, name, value)
-        VALUES (set_secret.channel, set_secret.name, set_secret.value)
+        VALUES (set_secret.channel, set_secret.name, content)
         ON CONFLICT ON CONSTRAINT secret_pkey DO UPDATE SET value = excluded.value, set_at = now(), set_by = session_user;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION tracer.set_secret(text, text, text) IS 'Stores a secret of a channel, which nobody can read again; NULL removes it. Give the value as a bind parameter, or a literal may end up in the server''s log. Errors: undefined_object for an unknown channel, invalid_parameter_value without a name.';
+COMMENT ON FUNCTION tracer.set_secret(text, text, text) IS 'Stores a secret of a channel, without blanks and line breaks around it; nobody can read it again. NULL removes it. Give the value as a bind parameter, or a literal may end up in the server''s log. Errors: undefined_object for an unknown channel; invalid_parameter_value for a name that is missing, and for a value that is empty, of several lines or, where it is to be one, no address. A name that a kind which ships does not use is warned of.';
 
 CREATE VIEW tracer.notifications AS
 SELECT n.notification_id, n.incident_id, n.channel, n.event, n.events, n.form, n.mode, n.role, n.state, n.reason,
@@ -51,9 +81,16 @@ COMMENT ON COLUMN tracer.notifications.error IS 'What went wrong last; NULL: not
 COMMENT ON COLUMN tracer.notifications.silence_id IS 'What muted it (tracer.silence).';
 COMMENT ON COLUMN tracer.notifications.key IS 'Idempotency key: the same whenever this message is sent again.';
 
+CREATE FUNCTION tracer.unmet(key text, found jsonb) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT format('%s is %s', unmet.key, coalesce(tracer.one_line(unmet.found::text, 300), 'not set')) $$;
+COMMENT ON FUNCTION tracer.unmet(text, jsonb) IS 'What a condition of a rule found instead of what it wants, in words; cut where it is long.';
+
 CREATE FUNCTION tracer.explain_route(incident bigint, at timestamptz DEFAULT now())
 RETURNS TABLE (role text, asset text, rule int, matches boolean, why text, mode text, channels text[], silence_id bigint)
 LANGUAGE plpgsql STABLE
+SET jit = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -61,20 +98,32 @@ DECLARE
     number bigint := tracer.live_incident(incident);
 BEGIN
     RETURN QUERY
-    WITH audience AS MATERIALIZED (
-        SELECT a.* FROM tracer.audience(ARRAY(SELECT s FROM tracer.incident_state(ARRAY[number]) s), explain_route.at) a
+    WITH state AS MATERIALIZED (
+        SELECT s FROM tracer.incident_state(ARRAY[number]) s
+    ), audience AS MATERIALIZED (
+        SELECT a.*, dense_rank() OVER (ORDER BY a.role, a.asset) AS n FROM tracer.audience(ARRAY(SELECT s.s FROM state s), explain_route.at) a
     ), subject AS (
-        SELECT DISTINCT ON (a.role, a.asset) a.role, a.asset, a.owner, a.doc FROM audience a
+        SELECT DISTINCT ON (a.n) a.n, a.role, a.asset, a.doc, (SELECT t.time_zone FROM tracer.team t WHERE t.name = a.owner) AS time_zone FROM audience a
+    ), condition AS MATERIALIZED (
+        -- what holds or not for the incident as a whole is found out once
+        SELECT r.position, m.key, array_remove(m.path, NULL) AS path, m.op, m.value, m.whole,
+               CASE WHEN m.whole AND NOT tracer.matcher_holds(m.op, m.value, d.doc #> array_remove(m.path, NULL))
+                    THEN tracer.unmet(m.key, d.doc #> array_remove(m.path, NULL)) END AS unmet
+          FROM (SELECT tracer.incident_doc(s.s, true, true) AS doc FROM state s OFFSET 0) AS d
+         CROSS JOIN tracer.route r
+         CROSS JOIN LATERAL tracer.matchers(r.match) m
     ), tried AS (
         -- every rule on every subject, with the conditions that do not hold
-        SELECT s.role, s.asset, r.position,
-               (SELECT string_agg(CASE WHEN m.key = 'time' THEN format('the time is %s %s', CASE m.op WHEN '=' THEN 'not in' ELSE 'in' END, m.value)
-                                       ELSE format('%s is %s', m.key, coalesce((s.doc #> array_remove(m.path, NULL))::text, 'not set')) END, ', ' ORDER BY m.key)
-                  FROM tracer.matchers(r.match) m
-                 WHERE NOT CASE WHEN m.key = 'time'
-                                THEN tracer.in_window(m.value, explain_route.at, (SELECT t.time_zone FROM tracer.team t WHERE t.name = s.owner)) = (m.op = '=')
-                                ELSE tracer.matcher_holds(m.op, m.value, s.doc #> array_remove(m.path, NULL)) END) AS fails,
-               r.match
+        SELECT s.n, s.role, s.asset, r.position,
+               (SELECT string_agg(CASE WHEN c.whole THEN c.unmet
+                                       WHEN c.key = 'time' THEN format('the time is %s %s', CASE c.op WHEN '=' THEN 'not in' ELSE 'in' END, c.value)
+                                       ELSE tracer.unmet(c.key, s.doc #> c.path) END, ', ' ORDER BY c.key)
+                  FROM condition c
+                 WHERE c.position = r.position
+                   AND CASE WHEN c.whole THEN c.unmet IS NOT NULL
+                            WHEN c.key = 'time' THEN tracer.in_window(c.value, explain_route.at, s.time_zone) <> (c.op = '=')
+                            ELSE NOT tracer.matcher_holds(c.op, c.value, s.doc #> c.path) END) AS fails,
+               r.match, tracer.asks_at_risk(r.match) AS asks
           FROM subject s
          CROSS JOIN tracer.route r
     )
@@ -82,10 +131,11 @@ BEGIN
       FROM (SELECT t.role, t.asset, t.position, a.role IS NOT NULL AS matches,
                    CASE WHEN a.role IS NOT NULL THEN CASE WHEN t.match = '{}' THEN 'it matches everything' ELSE 'every condition holds' END
                         WHEN t.fails IS NOT NULL THEN t.fails
+                        WHEN t.role = 'at_risk' AND NOT t.asks THEN 'what is at risk is for rules that ask for it by role'
                         ELSE 'an earlier rule decided' END AS why,
                    a.mode, CASE a.mode WHEN 'inform' THEN a.inform WHEN 'auto' THEN a.inform ELSE a.page END AS channels, a.silence_id
               FROM tried t
-              LEFT JOIN audience a ON a.role = t.role AND a.asset IS NOT DISTINCT FROM t.asset AND a.position = t.position
+              LEFT JOIN audience a ON ARRAY[a.n, a.position] = ARRAY[t.n, t.position] -- one key, or it might go by position alone
             UNION ALL
             SELECT a.role, a.asset, NULL, true, 'no rule decided otherwise', a.mode,
                    CASE a.mode WHEN 'page' THEN a.page ELSE a.inform END, a.silence_id
@@ -124,12 +174,19 @@ BEGIN
       FROM (SELECT) AS one
       LEFT JOIN tracer.thread h ON h.incident_id = number AND h.channel = place.name AND h.closed_at IS NULL
       LEFT JOIN LATERAL (SELECT x.* FROM tracer.decide(ARRAY[number], now()) x WHERE x.channel = place.name AND x.mode IS NOT NULL LIMIT 1) AS d ON true;
+    -- what may be left out is, where it was not set
     RETURN QUERY
     SELECT q.method, q.url, q.headers, q.body, q.options
-      FROM tracer.fill_secrets(tracer.render(facts,
+      FROM tracer.render(facts,
              jsonb_build_object('event', preview.event, 'events', jsonb_build_array(preview.event), 'form', CASE WHEN preview.event = 'opened' THEN 'post' ELSE 'reply' END,
                'mode', t.mode, 'role', t.role, 'reason', t.reason, 'key', 'preview-1', 'attempt', 1, 'at', now(), 'thread', coalesce(t.key, 'preview'), 'ref', coalesce(t.ref, '{}') || '{"room": ""}'),
-             jsonb_build_object('name', place.name, 'kind', place.kind, 'settings', place.settings)), place.name, NULL, 'preview-1', now()) q;
+             jsonb_build_object('name', place.name, 'kind', place.kind, 'settings', place.settings)) AS r (request)
+     CROSS JOIN LATERAL tracer.fill_secrets(r.request || jsonb_build_object('secrets',
+             (SELECT coalesce(jsonb_agg(w.item ORDER BY w.n), '[]')
+                FROM jsonb_array_elements(coalesce(r.request -> 'secrets', '[]')) WITH ORDINALITY AS w (item, n)
+               WHERE NOT coalesce((w.item ->> 'optional')::boolean, false)
+                  OR EXISTS (SELECT FROM tracer.secret x WHERE x.channel = place.name AND x.name = w.item ->> 'secret'))),
+             place.name, NULL, 'preview-1', now()) q;
 END
 $$;
 COMMENT ON FUNCTION tracer.preview(text, bigint, text) IS 'The request that would tell a channel an event of an incident, secrets as asterisks; sends nothing. Errors: undefined_object for an unknown channel or incident, invalid_parameter_value for an unknown event.';
@@ -152,10 +209,12 @@ BEGIN
             jsonb_build_object('headline', format('Test of channel %s', test_channel.name),
               'lines', jsonb_build_array(format('Sent by %s from database %s. Nothing is wrong.', session_user, current_database()))))
     RETURNING notification_id INTO result;
+    -- Whoever tests has mended something; but a pause that was asked for holds.
+    UPDATE tracer.channel_state s SET resume_at = NULL WHERE s.channel = test_channel.name AND s.failures >= 5;
     RETURN result;
 END
 $$;
-COMMENT ON FUNCTION tracer.test_channel(text) IS 'Sends a test message to a channel, in shadow mode too, and returns its id: see what became of it in tracer.notifications. Error: undefined_object for an unknown channel.';
+COMMENT ON FUNCTION tracer.test_channel(text) IS 'Sends a test message to a channel, in shadow mode too and even if it rests after failures, and returns its id: see what became of it in tracer.notifications. Error: undefined_object for an unknown channel.';
 
 CREATE FUNCTION tracer.resend(notification_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -163,6 +222,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     n tracer.notification;
+    t tracer.thread;
 BEGIN
     PERFORM tracer.hold_planner();
     SELECT * INTO n FROM tracer.notification x WHERE x.notification_id = resend.notification_id FOR UPDATE;
@@ -175,33 +235,63 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'Only a dead letter can be sent again.';
     END IF;
+    -- Its thread goes on, maybe under another number, and what happened since is told
+    -- along; or it has ended, and a message of it would begin what nobody ends.
+    UPDATE tracer.thread h SET failed_at = NULL, dirty = true
+     WHERE h.thread_id = n.thread_id AND h.closed_at IS NULL
+    RETURNING h.* INTO t;
+    IF n.thread_id IS NOT NULL AND t.thread_id IS NULL THEN
+        UPDATE tracer.notification x SET state = 'dropped', reason = 'its incident went into one that the channel knows'
+         WHERE x.notification_id = n.notification_id;
+        RETURN;
+    END IF;
     UPDATE tracer.notification x
-       SET state = 'due', due_at = now(), give_up_at = now() + tracer.get('give_up_after')::interval
+       SET state = 'due', due_at = now(), give_up_at = now() + tracer.get('give_up_after')::interval, incident_id = t.incident_id
      WHERE x.notification_id = n.notification_id;
-    UPDATE tracer.thread t SET failed_at = NULL WHERE t.thread_id = n.thread_id;
     UPDATE tracer.channel_state s SET resume_at = NULL WHERE s.channel = n.channel;
 END
 $$;
-COMMENT ON FUNCTION tracer.resend(bigint) IS 'Tries a dead letter again, under the same key, with what is so now. Errors: undefined_object for an unknown id, object_not_in_prerequisite_state for one that is no dead letter.';
+COMMENT ON FUNCTION tracer.resend(bigint) IS 'Tries a dead letter again, under the same key, with what is so now; one whose thread has ended is dropped instead, since the channel knows better. Errors: undefined_object for an unknown id, object_not_in_prerequisite_state for one that is no dead letter.';
 
 CREATE FUNCTION tracer.channel_obstacle(name text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    r record;
 BEGIN
-    PERFORM tracer.fill_secrets(tracer.render(NULL,
-              jsonb_build_object('event', 'test', 'events', '["test"]'::jsonb, 'form', 'post', 'mode', 'inform', 'key', 'test', 'attempt', 1, 'at', now(),
-                'ref', '{}'::jsonb, 'body', '{"headline": "a test", "lines": []}'::jsonb),
-              jsonb_build_object('name', c.name, 'kind', c.kind, 'settings', c.settings)), c.name,
-              coalesce((SELECT jsonb_object_agg(s.name, s.value) FROM tracer.secret s WHERE s.channel = c.name), '{}'), 'test', now())
+    -- a test and, where there is an incident, the page for the latest one: much of a
+    -- renderer is reached with an incident only
+    FOR r IN
+    SELECT q.url, q.headers, CASE WHEN c.kind = 'email' THEN 'smtp' WHEN k.name IS NOT NULL THEN 'http' ELSE '(http|smtp)' END AS scheme
        FROM tracer.channel c
-      WHERE c.name = channel_obstacle.name;
+       LEFT JOIN tracer.channel_kind_defaults() k ON k.name = c.kind
+      CROSS JOIN (SELECT NULL::jsonb AS facts, 'test' AS event, '{"headline": "a test", "lines": []}'::jsonb AS body
+                  UNION ALL
+                  SELECT f.facts, 'opened', NULL
+                    FROM tracer.message_facts(ARRAY(SELECT i.incident_id FROM tracer.incident i WHERE i.merged_into IS NULL ORDER BY i.incident_id DESC LIMIT 1)) f) AS d
+      CROSS JOIN LATERAL tracer.fill_secrets(tracer.render(d.facts,
+              jsonb_build_object('event', d.event, 'events', jsonb_build_array(d.event), 'form', 'post', 'mode', 'page', 'role', 'root', 'reason', 'a test',
+                'key', 'test', 'thread', 'test', 'attempt', 1, 'at', now(), 'ref', '{"room": ""}'::jsonb, 'body', d.body),
+              jsonb_build_object('name', c.name, 'kind', c.kind, 'settings', c.settings)), c.name,
+              coalesce((SELECT jsonb_object_agg(s.name, s.value) FROM tracer.secret s WHERE s.channel = c.name), '{}'), 'test', now()) q
+      WHERE c.name = channel_obstacle.name
+    LOOP
+        -- what the sender would refuse
+        IF r.url !~* ('^' || r.scheme || 's?://') THEN
+            RETURN format('its address does not start with %s', CASE r.scheme WHEN 'smtp' THEN 'smtp:// or smtps://' WHEN 'http' THEN 'https:// or http://' ELSE 'https, http, smtps or smtp' END);
+        ELSIF EXISTS (SELECT FROM unnest(r.headers) AS h (line) WHERE h.line !~ '^[!#$%&''*+.^_`|~0-9A-Za-z-]+:' OR h.line ~* '^(host|content-length|transfer-encoding|connection):') THEN
+            RETURN format('its header "%s" is malformed or not yours to set',
+                     (SELECT split_part(h.line, ': ', 1) FROM unnest(r.headers) AS h (line)
+                       WHERE h.line !~ '^[!#$%&''*+.^_`|~0-9A-Za-z-]+:' OR h.line ~* '^(host|content-length|transfer-encoding|connection):' LIMIT 1));
+        END IF;
+    END LOOP;
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
     RETURN SQLERRM;
 END
 $$;
-COMMENT ON FUNCTION tracer.channel_obstacle(text) IS 'Why no message to this channel could be made: its kind or that kind''s function does not exist, a secret or the address is missing, its function fails; NULL: nothing of that. Tries it as the sender would, and sends nothing.';
+COMMENT ON FUNCTION tracer.channel_obstacle(text) IS 'Why no message to this channel could be made or would be sent: its kind or that kind''s function does not exist, a secret or the address is missing, the address or a header is not of a form that is sent, its function fails; NULL: nothing of that. Tries it as the sender would, and sends nothing.';
 
 CREATE VIEW tracer.channels AS
 SELECT c.name, c.kind,

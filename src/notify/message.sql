@@ -16,26 +16,28 @@ AS $$
 DECLARE
     min_confidence CONSTANT real := tracer.get('min_confidence')::real;
     link           CONSTANT text := tracer.get('incident_url');
+    fallback       CONSTANT text := tracer.get('fallback_channel');
 BEGIN
     RETURN QUERY
     SELECT s.incident_id,
            jsonb_build_object(
              'incident', s.incident_id,
              'status', CASE WHEN s.resolved THEN 'resolved' WHEN s.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE 'open' END,
-             'severity', s.severity, 'title', s.title,
+             'severity', s.severity, 'title', left(s.title, 1000), -- whose alerts anybody may write, and receivers refuse what is too large
              'opened_at', s.opened_at, 'last_alert_at', s.last_alert_at, 'resolved_at', s.resolved_at,
              'acknowledged_at', s.acknowledged_at, 'acknowledged_by', s.acknowledged_by,
              'root', jsonb_build_object('asset', s.root, 'owner', s.owner, 'confidence', round(s.confidence::numeric, 2),
                        'named', s.confirmed OR s.placed AND coalesce(s.confidence >= min_confidence, false),
-                       'confirmed', s.confirmed, 'suspect', s.suspect, 'placed', s.placed, 'runbook_url', s.runbook_url),
-             'alert_count', s.alert_count, 'asset_count', s.asset_count, 'affected', m.affected,
+                       'confirmed', s.confirmed, 'suspect', s.suspect, 'recovered', r.recovered, 'placed', s.placed, 'runbook_url', s.runbook_url),
+             'alert_count', s.alert_count, 'asset_count', s.asset_count, 'affected', m.affected, 'affected_count', m.affected_count, 'failing_count', m.failing_count,
              'resolution', s.resolution, 'paged', p.paged, 'url', replace(link, '{incident}', s.incident_id::text)),
            s.said
       FROM tracer.incident_state(incidents) s
      CROSS JOIN LATERAL (
            -- the largest consequences first: what fails last is nearest to people
-           SELECT coalesce(jsonb_agg(x.asset ORDER BY x.started_at DESC, x.asset COLLATE "C"), '[]') AS affected
-             FROM (SELECT k.asset, min(e.started_at) AS started_at
+           SELECT coalesce(jsonb_agg(x.asset ORDER BY x.started_at DESC, x.asset COLLATE "C"), '[]') AS affected, coalesce(max(x.n), 0) AS affected_count,
+                  coalesce(max(x.failing), 0) AS failing_count
+             FROM (SELECT k.asset, min(e.started_at) AS started_at, count(*) OVER () AS n, sum(bool_or(e.resolved_at IS NULL)::int) OVER () AS failing
                      FROM tracer.episode e
                      JOIN tracer.alert_key k ON k.key_id = e.key_id
                     WHERE e.incident_id = s.incident_id
@@ -43,7 +45,17 @@ BEGIN
                     GROUP BY k.asset
                     ORDER BY 2 DESC, 1 LIMIT 10) AS x) AS m
      CROSS JOIN LATERAL (
-           SELECT jsonb_build_object('at', min(t.paged_at), 'delivered', bool_or(t.said IS NOT NULL)) AS paged
+           -- the cause is over, not what it caused
+           SELECT CASE WHEN m.failing_count = 0 OR s.resolved THEN false
+                       ELSE coalesce((SELECT bool_and(e.resolved_at IS NOT NULL)
+                                        FROM tracer.episode e
+                                        JOIN tracer.alert_key k ON k.key_id = e.key_id
+                                       WHERE e.incident_id = s.incident_id
+                                         AND k.asset = s.root), false) END AS recovered) AS r
+     CROSS JOIN LATERAL (
+           -- unreached: none of its own channels takes the page; at is then when the fallback was paged
+           SELECT jsonb_build_object('at', min(t.paged_at) FILTER (WHERE t.failed_at IS NULL), 'delivered', bool_or(t.said IS NOT NULL),
+                    'unreached', coalesce(bool_or(t.failed_at IS NOT NULL) AND NOT bool_or(t.failed_at IS NULL AND t.channel IS DISTINCT FROM fallback), false)) AS paged
              FROM tracer.thread t
             WHERE t.incident_id = s.incident_id
               AND t.closed_at IS NULL AND t.mode = 'page' AND t.role = 'root') AS p;
@@ -58,7 +70,7 @@ AS $$
 SELECT to_char(clock_words.at AT TIME ZONE z.name,
                CASE WHEN (clock_words.at AT TIME ZONE z.name)::date = (now() AT TIME ZONE z.name)::date THEN 'HH24:MI' ELSE 'MM-DD HH24:MI' END)
        || ' ' || CASE WHEN z.name IN ('UTC', 'Etc/UTC', 'GMT') THEN 'UTC' ELSE z.name END
-  FROM (SELECT coalesce(clock_words.zone, current_setting('TimeZone')) AS name) AS z
+  FROM (SELECT tracer.known_zone(clock_words.zone) AS name) AS z
 $$;
 COMMENT ON FUNCTION tracer.clock_words(timestamptz, text) IS 'A moment on the wall clock of a zone (NULL: the session''s), with the zone''s name; with the date unless it is today.';
 
@@ -83,8 +95,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     root    jsonb := incident -> 'root';
-    others  int := greatest((incident ->> 'asset_count')::int - CASE WHEN (root ->> 'suspect')::boolean THEN 0 ELSE 1 END, 0);
-    origin  text := coalesce(tracer.one_line(root ->> 'asset', 40), tracer.one_line(incident ->> 'title', 40), 'unknown');
+    others  int := coalesce((incident ->> 'affected_count')::int, 0);
+    title   text := coalesce(nullif(tracer.one_line(incident ->> 'title', 300), ''), 'no title');
+    origin  text := coalesce(nullif(tracer.one_line(root ->> 'asset', 300), ''), nullif(tracer.one_line(incident ->> 'title', 40), ''), 'unknown');
+    -- names say last what tells them apart
+    short   text := CASE WHEN length(origin) > 40 THEN '...' || right(origin, 37) ELSE origin END;
     what    text := event ->> 'event';
     team    text := tracer.one_line(root ->> 'owner', 40);
     note    text;
@@ -95,20 +110,25 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    headline := coalesce(tracer.event_words(what) || ': ', '') || origin
-        || CASE WHEN others = 0 THEN ' fails' ELSE format(' fails, +%s affected', others) END
+    headline := coalesce(tracer.event_words(what) || ': ', '') || short
+        || CASE WHEN (root ->> 'recovered')::boolean THEN format(' recovered, %s still failing', incident ->> 'failing_count')
+                ELSE CASE WHEN root ->> 'asset' IS NULL THEN '' ELSE ' fails' END
+                     || CASE WHEN others = 0 THEN '' ELSE format(', +%s affected', others) END END
         || ', since ' || tracer.clock_words((incident ->> 'opened_at')::timestamptz, zone);
-    IF what = 'resolved' THEN
-        headline := 'Resolved: ' || origin || CASE WHEN others = 0 THEN '' ELSE format(' and %s affected', others) END
-            || ', after ' || coalesce(tracer.span(extract(epoch FROM (incident ->> 'resolved_at')::timestamptz - (incident ->> 'opened_at')::timestamptz)), '?');
+    IF what = 'resolved' OR incident ->> 'status' = 'resolved' AND what <> 'opened' THEN
+        headline := tracer.event_words(what) || ': ' || short || CASE WHEN others = 0 THEN '' ELSE format(' and %s affected', others) END
+            || CASE what WHEN 'resolved' THEN ', after ' ELSE ', resolved after ' END || coalesce(tracer.span(extract(epoch FROM (incident ->> 'resolved_at')::timestamptz - (incident ->> 'opened_at')::timestamptz)), '?');
     END IF;
 
     headline := left(headline, 200);
-    lines := ARRAY[format('%s: %s (incident %s, %s)', upper(incident ->> 'severity'), tracer.one_line(incident ->> 'title', 300),
+    lines := ARRAY[format('%s: %s (incident %s, %s)', upper(incident ->> 'severity'), title,
                           incident ->> 'incident', incident ->> 'status')];
-    IF event ->> 'role' = 'symptom' THEN
-        lines := lines || format('You %s: %s.', CASE event ->> 'mode' WHEN 'page' THEN 'are paged for a symptom' ELSE 'are informed' END,
-                                 tracer.one_line(event ->> 'reason', 300));
+    IF event ->> 'role' <> 'root' THEN
+        lines := lines || format('You %s: %s.',
+                   CASE WHEN event ->> 'mode' <> 'page' THEN CASE event ->> 'role' WHEN 'symptom' THEN 'are informed' ELSE 'are warned' END
+                        ELSE CASE WHEN coalesce(event -> 'events', '[]') || to_jsonb(what) ?| '{opened,escalated,repeat,reopened}' THEN 'are' ELSE 'were' END
+                             || ' paged for ' || CASE event ->> 'role' WHEN 'symptom' THEN 'a symptom' ELSE 'what is at risk' END END,
+                   tracer.one_line(event ->> 'reason', 300));
     END IF;
     lines := lines || CASE WHEN (root ->> 'confirmed')::boolean THEN format('Root cause, confirmed: %s.', origin)
                            WHEN (root ->> 'named')::boolean
@@ -123,15 +143,19 @@ BEGIN
                                  coalesce(': ' || tracer.one_line(incident -> 'resolution' ->> 'note', 300), ''));
     ELSE
         lines := lines || (coalesce(team, 'Nobody') || CASE WHEN team IS NULL THEN ' owns it' ELSE '' END
-            || CASE WHEN incident -> 'paged' ->> 'at' IS NULL THEN ', nobody was paged for it'
-                    ELSE ', paged ' || tracer.clock_words((incident -> 'paged' ->> 'at')::timestamptz, zone) END
+            || CASE WHEN (incident -> 'paged' ->> 'unreached')::boolean
+                    THEN ' could not be reached' || coalesce(', the fallback channel was paged ' || tracer.clock_words((incident -> 'paged' ->> 'at')::timestamptz, zone), '')
+                    WHEN incident -> 'paged' ->> 'at' IS NULL THEN ', nobody was paged for it'
+                    ELSE CASE WHEN team IS NULL THEN '; somebody was paged ' ELSE ', paged ' END || tracer.clock_words((incident -> 'paged' ->> 'at')::timestamptz, zone) END
             || CASE WHEN incident ->> 'acknowledged_by' IS NULL THEN ', not acknowledged yet.'
                     ELSE format(', acknowledged by %s %s.', tracer.one_line(incident ->> 'acknowledged_by', 60),
                                 tracer.clock_words((incident ->> 'acknowledged_at')::timestamptz, zone)) END);
     END IF;
     IF others > 0 THEN
-        lines := lines || ('Affected: ' || (SELECT string_agg(tracer.one_line(a.value, 60), ', ' ORDER BY a.n)
-                                              FROM jsonb_array_elements_text(incident -> 'affected') WITH ORDINALITY AS a (value, n) WHERE a.n <= 5)
+        lines := lines || ('Affected: ' || (SELECT string_agg(CASE WHEN length(o.line) > 60 THEN '...' || right(o.line, 57) ELSE o.line END, ', ' ORDER BY a.n)
+                                              FROM jsonb_array_elements_text(incident -> 'affected') WITH ORDINALITY AS a (value, n)
+                                             CROSS JOIN LATERAL (SELECT coalesce(nullif(tracer.one_line(a.value), ''), 'an asset without a name') AS line) AS o
+                                             WHERE a.n <= 5)
                            || CASE WHEN others > 5 THEN format(' and %s more', others - 5) ELSE '' END || '.');
     END IF;
     IF event -> 'body' ->> 'from' IS NOT NULL THEN

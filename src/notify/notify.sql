@@ -54,18 +54,20 @@ COMMENT ON COLUMN tracer.channel_kind.brief IS 'Whether it gets only what matter
 COMMENT ON COLUMN tracer.channel_kind.owner IS 'Role that the function runs as; never a superuser.';
 
 CREATE FUNCTION tracer.channel_kind_defaults()
-RETURNS TABLE (name text, edits boolean, brief boolean, rate_limit int)
+RETURNS TABLE (name text, edits boolean, brief boolean, rate_limit int, secrets text[], settings jsonb)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-VALUES ('email', false, true, 60),
-       ('pagerduty', false, false, 120),
-       ('slack', true, false, 60),
-       ('slack_webhook', false, false, 60),
-       ('sms', false, true, 60),
-       ('teams', false, false, 60),
-       ('webhook', false, false, NULL::int)
+VALUES ('email', false, true, 60, '{password}'::text[],
+        '{"url": "string", "from": "string", "to": "string or array", "username": "string", "starttls": "boolean", "report": "boolean", "time_zone": "string"}'::jsonb),
+       ('pagerduty', false, false, 120, '{routing_key}', '{"url": "string", "time_zone": "string"}'),
+       ('slack', true, false, 60, '{token}', '{"channel": "string", "incident_channel": "boolean", "invite": "array", "api_url": "string", "time_zone": "string"}'),
+       ('slack_webhook', false, false, 60, '{url}', '{"url": "string", "time_zone": "string"}'),
+       ('sms', false, true, 60, '{auth_token}',
+        '{"account_sid": "string", "to": "string", "from": "string", "messaging_service_sid": "string", "api_url": "string", "time_zone": "string"}'),
+       ('teams', false, false, 60, '{url}', '{"url": "string", "time_zone": "string"}'),
+       ('webhook', false, false, NULL::int, '{url,token,signing_key}', '{"url": "string", "headers": "object", "timeout_ms": "number", "time_zone": "string"}')
 $$;
-COMMENT ON FUNCTION tracer.channel_kind_defaults() IS 'The kinds of channels that ship, each rendered by tracer.render_<name>(), and how many messages a minute their services like.';
+COMMENT ON FUNCTION tracer.channel_kind_defaults() IS 'The kinds of channels that ship, each rendered by tracer.render_<name>(): how many messages a minute their services like, the secrets that they use, and their settings with the JSON type of each.';
 
 CREATE VIEW tracer.channel_kinds AS
 SELECT d.name, 'tracer.render_' || d.name AS function, d.edits, d.brief, d.rate_limit, NULL::name AS owner
@@ -85,7 +87,7 @@ COMMENT ON COLUMN tracer.channel_kinds.owner IS 'Role that a function of your ow
 CREATE TABLE tracer.channel (
     name       text PRIMARY KEY CHECK (name <> ''),
     kind       text NOT NULL,
-    settings   jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(settings) = 'object'),
+    settings   jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(settings) = 'object' AND tracer.zone_is_valid(settings ->> 'time_zone')),
     rate_limit int CHECK (rate_limit > 0)
 );
 SELECT pg_catalog.pg_extension_config_dump('tracer.channel', '');
@@ -95,9 +97,11 @@ COMMENT ON COLUMN tracer.channel.kind IS 'slack, slack_webhook, pagerduty, teams
 COMMENT ON COLUMN tracer.channel.settings IS 'The address and what else the kind needs, as a JSON object; docs/notifications.md lists it.';
 COMMENT ON COLUMN tracer.channel.rate_limit IS 'Messages a minute at most; NULL: what the kind''s service likes.';
 
--- Not marked for dumps: secrets stay here.
+-- Not marked for dumps: secrets stay here. They follow their channel by its triggers
+-- and not by a foreign key, which could not wait until a channel that is deleted
+-- and written anew is there again.
 CREATE TABLE tracer.secret (
-    channel text NOT NULL REFERENCES tracer.channel ON UPDATE CASCADE ON DELETE CASCADE,
+    channel text NOT NULL,
     name    text NOT NULL CHECK (name <> ''),
     value   text NOT NULL CHECK (value <> ''),
     set_at  timestamptz NOT NULL DEFAULT now(),
@@ -114,17 +118,18 @@ COMMENT ON COLUMN tracer.secret.set_by IS 'Who set it.';
 -- ---- rules ----------------------------------------------------------------------
 
 CREATE FUNCTION tracer.matchers(match jsonb)
-RETURNS TABLE (key text, path text[], op text, value text)
+RETURNS TABLE (key text, path text[], op text, value text, whole boolean)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT p.key,
        (regexp_match(p.key, '^(?:(root|affected)\.)?(?:(tags|label)\.)?(.+)$'))::text[],
-       coalesce(m[1], '='), m[2]
+       coalesce(m[1], '='), m[2],
+       p.key ~ '^(severity$|status$|root\.|affected\.)'
   FROM jsonb_each_text(CASE jsonb_typeof(matchers.match) WHEN 'object' THEN matchers.match ELSE '{}' END) AS p (key, value)
  CROSS JOIN LATERAL regexp_match(p.value, '^(=~|!~|!=|=)?(.*)$') AS m
 $$;
-COMMENT ON FUNCTION tracer.matchers(jsonb) IS 'The conditions of a match object: key, its parts, operator (=, !=, =~, !~) and value.';
+COMMENT ON FUNCTION tracer.matchers(jsonb) IS 'The conditions of a match object: key, its parts, operator (=, !=, =~, !~) and value, and whether it is about the incident as a whole (tracer.incident_doc) rather than one asset of it.';
 
 CREATE FUNCTION tracer.window_part(words text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -137,11 +142,12 @@ $$;
 COMMENT ON FUNCTION tracer.window_part(text) IS 'Days, start, end and zone of a time window such as "Mon-Fri 09:00-18:00 Europe/London"; NULL where it cannot be read. Days and zone may be left out.';
 
 CREATE FUNCTION tracer.match_is_valid(match jsonb) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    m record;
+    m     record;
+    words text[];
 BEGIN
     IF jsonb_typeof(match) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'a match must be a JSON object, not %', coalesce(jsonb_typeof(match), 'NULL')
@@ -165,8 +171,16 @@ BEGIN
                 USING ERRCODE = 'invalid_parameter_value',
                       HINT = 'Write it as days, hours and zone, such as "Mon-Fri 09:00-18:00 Europe/London"; "!=" before it means outside.';
         END IF;
-        IF m.key = 'time' THEN
-            PERFORM timestamp '2000-01-01' AT TIME ZONE coalesce((tracer.window_part(m.value))[4], 'UTC');
+        words := CASE m.key WHEN 'role' THEN '{root,symptom,at_risk}'::text[]
+                            WHEN 'severity' THEN enum_range(NULL::tracer.severity)::text[]
+                            WHEN 'status' THEN '{open,acknowledged,investigating,recovering,quiet,resolved}'::text[] END;
+        IF words IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(words) AS w (word)
+                                              WHERE tracer.matcher_holds(CASE WHEN m.op LIKE '%~' THEN '=~' ELSE '=' END, m.value, to_jsonb(w.word))) THEN
+            RAISE EXCEPTION 'there is no % "%"', m.key, m.value
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'A role is root, symptom or at_risk; a severity info, warning, error or critical; a status open, acknowledged, investigating, recovering, quiet or resolved. A regular expression is compared with the whole word.';
+        ELSIF m.key = 'time' THEN
+            PERFORM tracer.zone_is_valid((tracer.window_part(m.value))[4]);
         ELSIF m.op IN ('=~', '!~') THEN
             PERFORM '' ~ ('^(?:' || m.value || ')$');
         END IF;
@@ -179,7 +193,7 @@ COMMENT ON FUNCTION tracer.match_is_valid(jsonb) IS 'Check constraint of tracer.
 CREATE TABLE tracer.route (
     position int PRIMARY KEY,
     match    jsonb NOT NULL DEFAULT '{}' CHECK (tracer.match_is_valid(match)),
-    channels text[] NOT NULL DEFAULT '{}',
+    channels text[] NOT NULL DEFAULT '{}' CHECK (coalesce('' <> ALL (channels), false)),
     mode     text CHECK (mode IN ('page', 'inform', 'mute')),
     continue boolean NOT NULL DEFAULT false,
     comment  text
@@ -201,7 +215,7 @@ CREATE TABLE tracer.silence (
     comment    text NOT NULL CHECK (comment ~ '\S'),
     created_by text NOT NULL DEFAULT session_user,
     created_at timestamptz NOT NULL DEFAULT now(),
-    CHECK (ends_at > starts_at)
+    CONSTRAINT silence_ends_after_it_starts CHECK (ends_at > starts_at)
 );
 SELECT pg_catalog.pg_extension_config_dump('tracer.silence', '');
 SELECT pg_catalog.pg_extension_config_dump('tracer.silence_silence_id_seq', '');
@@ -239,6 +253,7 @@ CREATE TABLE tracer.thread (
     closed_at   timestamptz
 );
 CREATE UNIQUE INDEX thread_incident ON tracer.thread (incident_id, channel) WHERE closed_at IS NULL;
+CREATE INDEX thread_closed ON tracer.thread (incident_id) WHERE closed_at IS NOT NULL;
 SELECT pg_catalog.pg_extension_config_dump('tracer.thread', '');
 SELECT pg_catalog.pg_extension_config_dump('tracer.thread_thread_id_seq', '');
 COMMENT ON SEQUENCE tracer.thread_thread_id_seq IS 'Ids of tracer.thread.';
@@ -445,6 +460,53 @@ CREATE FUNCTION tracer.hold_planner() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'tracer_hold_planner';
 COMMENT ON FUNCTION tracer.hold_planner() IS 'Waits for whoever is writing threads or the outbox and keeps others from it until the end of the transaction. Not for users.';
+
+-- Names tie channels to what refers to them; the other side knows nothing of names.
+CREATE FUNCTION tracer.follow_rename() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM tracer.hold_planner();
+    -- a channel of that name may have been deleted before
+    UPDATE tracer.thread t SET closed_at = now() WHERE t.channel = new.name AND t.closed_at IS NULL;
+    UPDATE tracer.thread t SET channel = new.name WHERE t.channel = old.name;
+    UPDATE tracer.notification n SET channel = new.name WHERE n.channel = old.name;
+    DELETE FROM tracer.channel_state s WHERE s.channel = new.name;
+    UPDATE tracer.channel_state s SET channel = new.name WHERE s.channel = old.name;
+    DELETE FROM tracer.secret s WHERE s.channel = new.name;
+    UPDATE tracer.secret s SET channel = new.name WHERE s.channel = old.name;
+    UPDATE tracer.team t
+       SET page = array_replace(t.page, old.name, new.name), inform = array_replace(t.inform, old.name, new.name)
+     WHERE old.name = ANY (t.page || t.inform);
+    UPDATE tracer.route r SET channels = array_replace(r.channels, old.name, new.name) WHERE old.name = ANY (r.channels);
+    UPDATE tracer.setting_override o SET value = new.name WHERE o.name = 'fallback_channel' AND o.value = old.name;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION tracer.follow_rename() IS 'Trigger function: a channel that gets another name stays the channel of its teams, rules, threads and messages.';
+CREATE TRIGGER follow_rename AFTER UPDATE OF name ON tracer.channel
+    FOR EACH ROW WHEN (old.name <> new.name) EXECUTE FUNCTION tracer.follow_rename();
+
+CREATE FUNCTION tracer.drop_orphans() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM tracer.channel c WHERE c.name = old.name) THEN
+        PERFORM tracer.hold_planner();
+        UPDATE tracer.notification n SET state = 'dropped', reason = 'its channel was deleted'
+         WHERE n.channel = old.name AND n.state IN ('due', 'sending', 'dead');
+        -- what nobody was told is told anew, should the channel come back
+        UPDATE tracer.thread t SET closed_at = now() WHERE t.channel = old.name AND t.said IS NULL AND t.closed_at IS NULL;
+        DELETE FROM tracer.channel_state s WHERE s.channel = old.name;
+        DELETE FROM tracer.secret s WHERE s.channel = old.name;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION tracer.drop_orphans() IS 'Trigger function: nothing waits for a channel that is no more.';
+-- At commit: whoever writes all his channels anew deletes them first.
+CREATE CONSTRAINT TRIGGER drop_orphans AFTER DELETE ON tracer.channel
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tracer.drop_orphans();
 
 CREATE FUNCTION tracer.hmac_sha256(data bytea, key bytea) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

@@ -9,7 +9,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     t       record;
-    known   record;
+    known   bigint;
+    unseen  boolean;
     written bigint := 0;
 BEGIN
     -- A channel that knows both incidents hears that the one is part of the
@@ -23,10 +24,15 @@ BEGIN
            AND h.closed_at IS NULL
          ORDER BY h.thread_id
     LOOP
-        SELECT o.thread_id INTO known
+        SELECT o.thread_id, o.shadow AND NOT t.shadow INTO known, unseen
           FROM tracer.thread o
          WHERE o.incident_id = t.winner AND o.channel = t.channel AND o.closed_at IS NULL;
-        IF NOT FOUND THEN
+        IF unseen THEN
+            -- what nobody saw ends for what somebody did
+            UPDATE tracer.thread h SET closed_at = at WHERE h.thread_id = known;
+            known := NULL;
+        END IF;
+        IF known IS NULL THEN
             UPDATE tracer.thread h SET incident_id = t.winner WHERE h.thread_id = t.thread_id;
             UPDATE tracer.notification n SET incident_id = t.winner
              WHERE n.thread_id = t.thread_id AND n.state IN ('due', 'sending');
@@ -62,7 +68,6 @@ DECLARE
     changed bigint[];
     live    bigint[];
     merged  boolean;
-    shadow  boolean;
     give_up interval;
     n       bigint;
     written bigint := 0;
@@ -94,7 +99,6 @@ BEGIN
     IF merged THEN
         written := tracer.follow_merges(changed, at);
     END IF;
-    shadow := tracer.get('mode') = 'shadow';
     give_up := tracer.get('give_up_after');
 
     decisions := ARRAY(SELECT d FROM tracer.decide(live, at) d);
@@ -128,8 +132,8 @@ BEGIN
             SELECT d.* FROM unnest(decisions) AS d WHERE d.action IN ('open', 'update', 'mute')
         ), opened AS (
             INSERT INTO tracer.thread (incident_id, channel, mode, role, reason, shadow, opened_at, paged_at, said, said_at, seq)
-            SELECT d.incident_id, d.channel, d.mode, d.role, d.reason, shadow, at, CASE d.mode WHEN 'page' THEN at END,
-                   CASE WHEN shadow THEN d.said END, CASE WHEN shadow THEN at END, 1
+            SELECT d.incident_id, d.channel, d.mode, d.role, d.reason, d.shadow, at, CASE d.mode WHEN 'page' THEN at END,
+                   CASE WHEN d.shadow THEN d.said END, CASE WHEN d.shadow THEN at END, 1
               FROM decision d
              WHERE d.action = 'open'
             RETURNING thread_id, incident_id, channel, mode, role, reason, key, thread.shadow
@@ -163,7 +167,7 @@ BEGIN
                                     AND u.events && CASE u.mode WHEN 'page' THEN '{reopened,resolved,escalated,repeat,root_changed,merged,split,severity,note}'::text[]
                                                          ELSE '{reopened,resolved,escalated,repeat,root_changed,merged,split}' END) AS f (form)
             UNION ALL
-            SELECT NULL, d.incident_id, d.channel, 'opened', d.events, 'post', d.mode, d.role, d.reason, gen_random_uuid()::text, 'muted', d.silence_id
+            SELECT NULL, d.incident_id, d.channel, d.events[1], d.events, 'post', d.mode, d.role, d.reason, gen_random_uuid()::text, 'muted', d.silence_id
               FROM decision d
              WHERE d.action = 'mute'
         )

@@ -31,20 +31,44 @@ END
 $$;
 COMMENT ON FUNCTION tracer.delivery_outcome(text, text, boolean, int, text) IS 'What an answer means: sent, retry, dead, or more (a first step went through, the message itself is still to be sent). No answer, 408, 425, 429 and 5xx are tried again, other HTTP errors are not; for SMTP 4xx is tried again and 5xx is not.';
 
-CREATE FUNCTION tracer.blot_secrets(words text, channel text) RETURNS text
-LANGUAGE plpgsql STABLE
+CREATE FUNCTION tracer.secret_traces(value text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+-- An error page repeats the path of an address that is secret; what echoes a
+-- request repeats user:password in base64, in which three bytes are four characters:
+-- of the first ones that are not all the password's own, the user decides.
+SELECT array_agg(DISTINCT f.form)
+  FROM (SELECT secret_traces.value
+        UNION ALL
+        SELECT btrim(to_json(secret_traces.value)::text, '"')
+        UNION ALL
+        SELECT substring(secret_traces.value FROM '^[a-z]+://[^/?#]+(/.+)$')
+        UNION ALL
+        SELECT p.part FROM regexp_split_to_table(substring(secret_traces.value FROM '^[a-z]+://[^/?#]+(.+)$'), '[/?#&=]') AS p (part) WHERE length(p.part) >= 16
+        UNION ALL
+        SELECT substr(translate(encode(convert_to(repeat(' ', k) || b.word, 'UTF8'), 'base64'), E'\n', ''), ceil(k * 4 / 3.0)::int + 1)
+          FROM generate_series(0, 2) AS k,
+               (SELECT CASE WHEN secret_traces.value ~ '^[a-z]+://' THEN substring(secret_traces.value FROM '^[a-z]+://[^/?#@:]*:([^/?#@]+)@') ELSE secret_traces.value END) AS b (word)
+       ) AS f (form)
+ WHERE length(f.form) >= 4
+   AND length(secret_traces.value) >= 4
+$$;
+COMMENT ON FUNCTION tracer.secret_traces(text) IS 'What a secret looks like where the other side repeats it: as it is, in JSON, in base64, and of an address its path and long parts. NULL for a secret so short that anything might look like it.';
+
+CREATE FUNCTION tracer.blot_secrets(words text, secrets text[]) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
 DECLARE
-    value text;
+    trace text;
 BEGIN
-    FOR value IN SELECT s.value FROM tracer.secret s WHERE s.channel = blot_secrets.channel AND length(s.value) >= 4 LOOP
-        words := replace(words, value, '***');
+    FOREACH trace IN ARRAY secrets LOOP
+        words := pg_catalog.replace(words, trace, '***');
     END LOOP;
     RETURN words;
 END
 $$;
-COMMENT ON FUNCTION tracer.blot_secrets(text, text) IS 'The words with the channel''s secrets as asterisks: what the other side answers may repeat them.';
+COMMENT ON FUNCTION tracer.blot_secrets(text, text[]) IS 'The words with those secrets as asterisks, one after the other: what the other side answers may repeat them.';
 
 CREATE FUNCTION tracer.thread_ref(outcome text, response text, ref jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -74,8 +98,10 @@ BEGIN
     PERFORM tracer.hold_planner();
     WITH result AS MATERIALIZED (
         SELECT n.notification_id AS id, u.attempt, n.thread_id, n.incident_id, n.channel, n.said, n.form, c.kind, u.status,
-               tracer.blot_secrets(left(u.error, 500), n.channel) AS error,
-               tracer.blot_secrets(left(u.response, 2000), n.channel) AS response, left(u.response, 20000) AS whole,
+               -- blotted before it is cut: half a secret is not seen as one
+               left(CASE WHEN q.secrets IS NULL THEN u.error ELSE tracer.blot_secrets(u.error, q.secrets) END, 500) AS error,
+               left(CASE WHEN q.secrets IS NULL THEN u.response ELSE tracer.blot_secrets(left(u.response, 20000), q.secrets) END, 2000) AS response,
+               left(u.response, 20000) AS whole,
                u.started_at, u.connect_ms, u.total_ms, CASE WHEN u.retry_after > 0 THEN least(u.retry_after, 3600) END AS pause,
                -- an attempt that was given up for lost and answered late counts if it went through
                n.state = 'sending' AND n.attempt = u.attempt AS current,
@@ -91,6 +117,11 @@ BEGIN
          CROSS JOIN LATERAL (SELECT d.* FROM tracer.notification d WHERE d.notification_id = u.id OFFSET 0) AS n
           LEFT JOIN tracer.channel c ON c.name = n.channel
           LEFT JOIN LATERAL (SELECT h.thread_id, h.ref FROM tracer.thread h WHERE h.thread_id = n.thread_id OFFSET 0) AS t ON true
+         -- the longest first: one may be part of another
+         CROSS JOIN LATERAL (SELECT array_agg(v.trace ORDER BY length(v.trace) DESC) AS secrets
+                               FROM tracer.secret x
+                              CROSS JOIN LATERAL unnest(tracer.secret_traces(x.value)) AS v (trace)
+                              WHERE x.channel = n.channel) AS q
          CROSS JOIN LATERAL tracer.delivery_outcome(c.kind, n.form, coalesce(c.settings ->> 'url' ILIKE 'smtp%' OR c.kind = 'email', false), u.status, u.response) AS o (outcome)
     ), logged AS (
         INSERT INTO tracer.delivery_attempt (notification_id, attempt, outcome, status, error, response, started_at, connect_ms, total_ms)
@@ -145,14 +176,18 @@ BEGIN
          GROUP BY r.channel
     )
     INSERT INTO tracer.channel_state AS s (channel, failures, resume_at, succeeded_at, failed_at, error)
-    SELECT h.channel, CASE WHEN h.answered THEN 0 ELSE h.failed END, at + h.pause * interval '1 second',
+    -- what failed together failed once
+    SELECT h.channel, CASE WHEN h.answered THEN 0 ELSE least(h.failed, 1) END, at + h.pause * interval '1 second',
            CASE WHEN h.any_sent THEN at END, CASE WHEN h.any_failed THEN at END, h.error
       FROM health h
     ON CONFLICT (channel) DO UPDATE
        SET failures = CASE WHEN excluded.failures = 0 AND excluded.succeeded_at IS NULL AND excluded.resume_at IS NOT NULL THEN s.failures
                            WHEN excluded.failures = 0 THEN 0
                            ELSE s.failures + 1 END,
-           resume_at = CASE WHEN excluded.resume_at IS NOT NULL THEN excluded.resume_at
+           -- a pause that was asked for holds, whatever was on its way then; one message
+           -- that gets through ends only a rest after failures
+           resume_at = CASE WHEN s.failures < 5 AND s.resume_at > at THEN greatest(excluded.resume_at, s.resume_at)
+                            WHEN excluded.resume_at IS NOT NULL THEN excluded.resume_at
                             WHEN excluded.failures > 0 AND s.failures + 1 >= 5
                             THEN at + least(300, 10 * 2.0 ^ least(s.failures - 4, 10)) * (0.5 + random() / 2) * interval '1 second' END,
            succeeded_at = coalesce(excluded.succeeded_at, s.succeeded_at),

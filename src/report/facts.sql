@@ -123,8 +123,10 @@ END
 $$;
 COMMENT ON FUNCTION tracer.recovery_order(bigint, text[]) IS 'The given assets of an incident in an order in which nothing comes before what feeds it; otherwise in the order given. A lineage cycle begins with whichever of its members was given first.';
 
+-- Not compiled (jit): that takes longer than all of it, and its cost is a guess.
 CREATE FUNCTION tracer.incident_facts(incident bigint) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+SET jit = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -222,7 +224,7 @@ BEGIN
                     ELSE 'ahead' END AS outcome
           FROM a
           LEFT JOIN tracer.team t ON t.name = a.owner
-         CROSS JOIN LATERAL tracer.next_due(a.due, i.opened_at, t.time_zone) AS d (due_at)
+         CROSS JOIN LATERAL tracer.next_due(a.due, i.opened_at, tracer.known_zone(t.time_zone)) AS d (due_at)
          WHERE a.due IS NOT NULL AND d.due_at IS NOT NULL
     ), numbered AS (
         SELECT a.asset, a.owner, a.kind, a.tier, a.state, a.hops, a.started_at, a.due, a.runbook_url,

@@ -89,12 +89,12 @@ SELECT v.*, 'notification' FROM (VALUES
    'How long a message that cannot be delivered is tried again before it is a dead letter.'),
   ('fallback_channel', 'text', NULL, NULL, NULL, true,
    'Channel that takes the pages that reach nobody otherwise: nobody owns the asset, its team has no channel, or its channels cannot be reached. NULL: none.'),
-  ('incident_url', 'text', NULL, NULL, NULL, true,
+  ('incident_url', 'url', NULL, 'https://example.com/incident/{incident}', NULL, true,
    'Address at which people see an incident, {incident} standing for its number; messages link to it. NULL: none.'),
   ('digest_at', 'time', '09:00', NULL, NULL, true,
    'When each team gets its daily digest, on its own wall clock. NULL: never.')) AS v
 $$;
-COMMENT ON FUNCTION tracer.setting_catalog() IS 'Every setting with its type, default, bounds and meaning, and whether it decides about grouping, ranking, notification or upkeep. Bounds are inclusive; for a choice, minimum lists the values.';
+COMMENT ON FUNCTION tracer.setting_catalog() IS 'Every setting with its type, default, bounds and meaning, and whether it decides about grouping, ranking, notification or upkeep. Bounds are inclusive; for a choice, minimum lists the values, for a url it is an example.';
 
 CREATE VIEW tracer.setting AS
 SELECT c.name,
@@ -106,12 +106,13 @@ SELECT c.name,
        c.description,
        c.concerns
   FROM tracer.setting_catalog() c
-  LEFT JOIN tracer.setting_override o USING (name);
+  LEFT JOIN tracer.setting_override o USING (name)
+ ORDER BY c.concerns, c.name;
 COMMENT ON VIEW tracer.setting IS 'What changes tracer''s decisions: one committed row for all sessions. Change with tracer.set(name, value).';
 COMMENT ON COLUMN tracer.setting.name IS 'Name of the setting.';
 COMMENT ON COLUMN tracer.setting.value IS 'Value in force; NULL means none.';
 COMMENT ON COLUMN tracer.setting.default_value IS 'Value where nobody set one.';
-COMMENT ON COLUMN tracer.setting.type IS 'interval, integer, number, time, text or choice.';
+COMMENT ON COLUMN tracer.setting.type IS 'interval, integer, number, time, text, url or choice.';
 COMMENT ON COLUMN tracer.setting.concerns IS 'grouping, ranking, notification or upkeep: which decisions it is for.';
 COMMENT ON COLUMN tracer.setting.changed_at IS 'When it was last set; NULL while it is the default.';
 COMMENT ON COLUMN tracer.setting.changed_by IS 'Who last set it; NULL while it is the default.';
@@ -150,6 +151,12 @@ BEGIN
             ok := true;
         ELSIF c.type = 'text' THEN
             normal := nullif(check_setting.value, '');
+            ok := true;
+        ELSIF c.type = 'url' THEN
+            normal := nullif(btrim(check_setting.value), '');
+            IF normal !~* '^https?://\S+$' THEN
+                RAISE invalid_parameter_value;
+            END IF;
             ok := true;
         ELSIF c.type = 'choice' THEN
             normal := lower(check_setting.value);

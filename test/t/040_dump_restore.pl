@@ -50,8 +50,18 @@ my $numbers = $source->safe_psql('original', $numbers_sql);
 my $unplaced = unplaced($source, 'original');
 cmp_ok($unplaced, '>', 0, 'some alerts are not placed when the dump is made');
 
+# as on a release that still had it
+$source->safe_psql('original', "SET check_function_bodies = off; INSERT INTO tracer.team VALUES ('ops', '{pager}', NULL, 'Mars/Olympus')");
+
+# what must not be in it
+$source->safe_psql('original', q{
+	INSERT INTO tracer.channel (name, kind, settings) VALUES ('hook', 'webhook', '{"url": "https://hooks.example.com/"}');
+	SELECT tracer.set_secret('hook', 'token', 'sesame-sesame'), tracer.set_gateway('https://tracer.example.com')});
+my $link_key = $source->safe_psql('original', "SELECT encode(inner_key, 'hex') FROM tracer.gateway_link");
+
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 $source->command_ok([ 'pg_dump', '-f', $dump, $source->connstr('original') ], 'the dump is made');
+unlike(slurp_file($dump), qr/sesame|$link_key/, 'without secrets');
 
 # What must come of it in the end.
 $source->safe_psql('undisturbed', "SELECT tracer.set('horizon', '5 hours')");
@@ -68,6 +78,8 @@ foreach my $case ([ $source, 'the same cluster' ], [ $lower, 'a lower counter' ]
 		"$name: the dump restores");
 	is($node->safe_psql('restored', 'SELECT count(*) FROM tracer.alert'),
 		scalar(@before) + scalar(@waiting), "$name: every alert is there");
+	is($node->safe_psql('restored', q{SELECT page FROM tracer.team WHERE time_zone = 'Mars/Olympus'}), '{pager}',
+		"$name: so is a team whose time zone is unknown here");
 	is($node->safe_psql('restored', "SELECT tracer.get('horizon')"), '05:00:00', "$name: settings survive");
 	is($node->safe_psql('restored', $numbers_sql), $numbers, "$name: incidents keep their numbers and members");
 	cmp_ok($node->safe_psql('restored', 'SELECT tracer.correlate()'), '>=', scalar(@waiting), "$name: what was waiting is taken");

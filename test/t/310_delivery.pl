@@ -54,7 +54,7 @@ sub states
 
 # ---- an alert becomes a request ------------------------------------------------
 channel('orders', '/ok?full');
-sql("SELECT tracer.set('mode', 'live'), tracer.set('group_wait', '0')");
+sql("SELECT tracer.set('mode', 'live'), tracer.set('group_wait', '0'), tracer.set('digest_at', NULL)");
 alert('orders', 'orders is late');
 ok(wait_until(sub { states('orders') eq 'sent 1' }, 'the notification is sent'), 'an alert is sent');
 my ($request) = grep { $_->{path} eq '/ok?full' } server_log('receiver');
@@ -92,6 +92,16 @@ like(sql("SELECT d.error FROM tracer.delivery_attempt d JOIN tracer.notification
 
 ok(wait_until(sub { keys %{ arrived('/beat') } }, 'heartbeat', 20), 'the heartbeat is sent');
 
+# ---- what a kind of one's own leaves behind in the sender ----------------------------
+sql("CREATE ROLE guest; CREATE SCHEMA guest AUTHORIZATION guest;
+	CREATE FUNCTION guest.locks(incident jsonb, event jsonb, channel jsonb) RETURNS jsonb LANGUAGE plpgsql AS
+	'BEGIN PERFORM pg_advisory_lock(4711); IF channel ->> ''name'' = ''fails'' THEN RAISE assert_failure; END IF; RETURN channel -> ''settings''; END';
+	INSERT INTO tracer.channel_kind (name, function, owner) VALUES ('locks', 'guest.locks', 'guest');
+	INSERT INTO tracer.channel VALUES ('locks', 'locks', '{\"url\": \"$url/ok\"}'), ('fails', 'locks', '{}');
+	SELECT tracer.test_channel('locks'), tracer.test_channel('fails')");
+ok(wait_until(sub { states('locks') eq 'sent 1' && states('fails') eq 'dead 1' }, 'sent and failed', 20), 'a kind of one\'s own is asked for its requests');
+is(sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711"), 0, 'and leaves no lock behind');
+
 # ---- a dead endpoint with a backlog delays no other ---------------------------------
 sql("INSERT INTO tracer.asset (name, owner) SELECT 'never' || i, 'never' FROM generate_series(1, 800) i;
 	INSERT INTO tracer.alert (asset, title) SELECT 'never' || i, 'never' || i || ' is late' FROM generate_series(1, 800) i");
@@ -115,6 +125,30 @@ sql("SELECT pg_terminate_backend($pid)");
 ok(wait_until(sub { states('slow') eq 'sent 1' }, 'slow is sent', 10), 'a sender that is told to end records the answer that it waits for');
 ok(wait_until(sub { my $p = sender_pid(); $p ne '' && $p ne $pid }, 'another sender', 30), 'and another one starts');
 is(join(' ', values %{ arrived('/delay/700/ok') }), '1', 'nothing is sent twice');
+
+# ---- a sender that has to wait has not waited for an answer -------------------------
+channel('patient', '/delay/1500/ok');
+alert('patient', 'while somebody holds it up');
+ok(wait_until(sub { keys %{ arrived('/delay/1500/ok') } }, 'the request is out'), 'a request is out');
+my $holder = client($node, 'live', 'holder', 'BEGIN; SELECT tracer.hold_planner(); SELECT pg_sleep(5); COMMIT;');
+ok($node->poll_query_until('live', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), 'somebody holds up the planner');
+alert('orders', 'orders is late again');
+finish_client($holder);
+ok(wait_until(sub { states('patient') eq 'sent 1' }, 'the answer is recorded'), 'its answer counts, however late it is read');
+is(sql("SELECT attempt FROM tracer.notification WHERE channel = 'patient'"), '1', 'and nothing is sent twice');
+
+# ---- told to leave while it records, it records -------------------------------------
+channel('leaving', '/delay/1600/ok');
+alert('leaving', 'while somebody copies the database');
+ok(wait_until(sub { keys %{ arrived('/delay/1600/ok') } }, 'the request is out'), 'a request is out');
+$holder = client($node, 'live', 'holder', 'BEGIN; SELECT tracer.hold_planner(); SELECT pg_sleep(9); COMMIT;');
+ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'tracer sender' AND wait_event_type = 'Lock'"), 'it waits to record the answer');
+# which asks the sender to leave; whether it is a copy in the end is not the question
+$node->psql('postgres', 'CREATE DATABASE other TEMPLATE live');
+$node->psql('postgres', 'DROP DATABASE IF EXISTS other WITH (FORCE)');
+finish_client($holder);
+ok(wait_until(sub { states('leaving') eq 'sent 1' }, 'the answer is recorded', 40), 'the answer is recorded');
+is(sql("SELECT attempt FROM tracer.notification WHERE channel = 'leaving'"), '1', 'and nothing is sent twice');
 
 # ---- an answer that cannot be recorded stops no other ---------------------------------
 sql("CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
@@ -236,6 +270,12 @@ SKIP:
 	skip 'AddressSanitizer keeps what is freed', 1 if ($ENV{LD_PRELOAD} // '') =~ /asan/;
 	cmp_ok(rss() - $first, '<', 4096, 'the sender\'s memory is flat');
 }
+
+# ---- what the sender cannot do, the doctor says ---------------------------------------------
+$node->safe_psql('postgres', "ALTER SYSTEM SET tracer.allowed_hosts = '*bad*'");
+$node->safe_psql('postgres', 'SELECT pg_reload_conf()');
+ok(wait_until(sub { sql("SELECT count(*) FROM tracer.doctor() WHERE topic = 'worker' AND severity = 'error' AND problem ~ 'tracer.allowed_hosts'") > 0 },
+		'the doctor tells of the hosts', 90), 'the doctor tells of a list of hosts that cannot be read');
 
 $node->stop;
 done_testing();
