@@ -158,7 +158,9 @@ Add the repository of https://apt.postgresql.org, or set PG_CONFIG to the pg_con
         [ -x "$("$PG_CONFIG" --bindir)/postgres" ] || need "postgresql" "the server: no postgres in $("$PG_CONFIG" --bindir)"
         [ -f "$("$PG_CONFIG" --pgxs)" ] || need "postgresql-server-dev-all" "the server headers: no $("$PG_CONFIG" --pgxs)"
     fi
-    command -v gcc >/dev/null 2>&1 || command -v cc >/dev/null 2>&1 || need gcc "a C compiler"
+    # The one that the server was built with: PGXS takes no other.
+    _cc=$("$PG_CONFIG" --cc 2>/dev/null) && _cc=${_cc%% *} || _cc=gcc
+    command -v "$_cc" >/dev/null 2>&1 || need "${_cc#*-linux-gnu-}" "the C compiler $_cc"
     [ -f /usr/include/stdio.h ] || need libc6-dev "the headers of the C library"
     command -v make >/dev/null 2>&1 || need make "GNU make"
     { pkg-config --exists libcurl || curl-config --version; } >/dev/null 2>&1 ||
