@@ -30,6 +30,10 @@ SELECT count(*) FROM tracer.suggest_lineage(0) WHERE NOT (upstream = 'orders_dai
 -- A part of the history says less.
 SELECT upstream, downstream, support FROM tracer.suggest_lineage(0, until => '2024-03-06') WHERE downstream = 'sales_dashboard' AND upstream = 'orders_daily';
 SELECT count(*) FROM tracer.suggest_lineage(0, since => '2025-01-01');
+-- Nor does a tool that has a time of its own to be quiet stand in the way.
+INSERT INTO tracer.source (name, quiet_after) VALUES ('nightly', '30 hours');
+SELECT upstream, downstream FROM tracer.suggest_lineage();
+DELETE FROM tracer.source;
 
 -- Suggesting changes nothing; accepting makes an edge, and what is recent is regrouped.
 SELECT count(*) FROM tracer.lineage_edges WHERE source = 'learned';

@@ -267,18 +267,14 @@ Datum
 tracer_find_lineage(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext context,
-				caller;
+	MemoryContext caller;
 	Pass	   *settings;
 	Loader	   *d;
 
 	InitMaterializedSRF(fcinfo, 0);
 	query_begin();
-	context = AllocSetContextCreate(CurrentMemoryContext, "tracer find_lineage", ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(context);
-	settings = palloc0(sizeof(Pass));
-	settings->context = context;
-	load_settings(settings, (Datum) 0);
+	caller = CurrentMemoryContext;
+	settings = begin_pass((Datum) 0);	/* what follows is in its memory context */
 
 	d = palloc0(sizeof(Loader));
 	d->learn.graph = lineage_graph();
