@@ -71,6 +71,8 @@ INSERT INTO tracer.group_rule (name, labels) VALUES ('by cluster', '{cluster}');
 SELECT tracer.correlate();
 SELECT incident_id = min(incident_id) OVER () AS first, array_agg(asset ORDER BY asset)
   FROM tracer.incident_alerts WHERE fired_at > '2024-08-01' AND fired_at < '2024-09-01' GROUP BY incident_id ORDER BY incident_id;
+-- A label that has no name is had by all: such a rule would join everything.
+INSERT INTO tracer.group_rule (name, labels) VALUES ('any', '{NULL}');
 
 -- Names that come late: an alias places what it names.
 INSERT INTO tracer.alert (asset, title, fired_at) VALUES ('a', 'a failed', '2024-09-01 01:00+00'), ('B.view', 'empty', '2024-09-01 01:10+00');

@@ -231,7 +231,7 @@ COMMENT ON COLUMN tracer.incident_event.recorded_at IS 'When it was written down
 -- Grouping by labels, for alerts that lineage cannot place. None by default.
 CREATE TABLE tracer.group_rule (
     name     text PRIMARY KEY CHECK (name <> ''),
-    labels   text[] NOT NULL CHECK (cardinality(labels) > 0),
+    labels   text[] NOT NULL CHECK (cardinality(labels) > 0 AND coalesce('' <> ALL (labels), false)),
     source   text,
     "window" interval NOT NULL DEFAULT '1 hour' CHECK ("window" > interval '0')
 );
