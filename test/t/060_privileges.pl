@@ -86,5 +86,28 @@ $node->safe_psql('tracing', "SELECT tracer.grant_access('operator', 'reader')");
 like($err, qr/permission denied/, 'a level can be lowered');
 isnt($node->psql('tracing', "SELECT tracer.grant_access('reader', 'emperor')"), 0, 'an unknown level is an error');
 
+# Whoever made the schema before the extension came into it has nothing of it, and can
+# slip nothing in: tracer.doctor() would call this one, with its caller's rights.
+$node->safe_psql('postgres', 'CREATE DATABASE squatted');
+$node->safe_psql(
+	'squatted', q{
+	CREATE ROLE squatter; CREATE ROLE friend;
+	GRANT CREATE ON DATABASE squatted TO squatter;
+	SET ROLE squatter;
+	CREATE SCHEMA tracer;
+	GRANT ALL ON SCHEMA tracer TO friend WITH GRANT OPTION;
+	CREATE FUNCTION tracer.span(numeric) RETURNS text LANGUAGE sql AS 'SELECT current_user::text'});
+($rc, $out, $err) = $node->psql('squatted', 'CREATE EXTENSION tracer');
+like($err, qr/schema tracer is not empty: there is function tracer\.span\(numeric\)/, 'no extension among what others made');
+like($err, qr/HINT: /, 'it says what to do');
+$node->safe_psql('squatted', 'DROP FUNCTION tracer.span(numeric); CREATE EXTENSION tracer');
+foreach my $role ('squatter', 'friend')
+{
+	($rc, $out, $err) = $node->psql('squatted', "SET ROLE $role; CREATE FUNCTION tracer.span(numeric) RETURNS text LANGUAGE sql AS 'SELECT current_user::text'");
+	like($err, qr/permission denied for schema tracer/, "the $role of before creates nothing in it");
+}
+is($node->safe_psql('squatted', q(SELECT nspowner::regrole || ' ' || (SELECT count(*) FROM aclexplode(nspacl) WHERE grantee <> nspowner) FROM pg_namespace WHERE nspname = 'tracer')),
+	$node->safe_psql('squatted', 'SELECT current_user') . ' 0', 'the schema is that of the extension');
+
 $node->stop;
 done_testing();
