@@ -130,6 +130,7 @@ CALL pg_temp.fires('orders', 'orders is late, seventh');
 CALL pg_temp.fires('board', 'board is stale, seventh');
 CALL pg_temp.run_until('5 minutes');
 SELECT * FROM told;
+SELECT e.role, e.asset, e.why, e.mode, e.channels FROM tracer.incidents i, tracer.explain_route(i.incident_id) e WHERE i.status <> 'resolved' ORDER BY e.role, e.asset;
 UPDATE tracer.asset SET tags = NULL WHERE name = 'board';
 CALL pg_temp.curtain();
 

@@ -101,7 +101,12 @@ BEGIN
     WITH state AS MATERIALIZED (
         SELECT s FROM tracer.incident_state(ARRAY[number]) s
     ), audience AS MATERIALIZED (
-        SELECT a.*, dense_rank() OVER (ORDER BY a.role, a.asset) AS n FROM tracer.audience(ARRAY(SELECT s.s FROM state s), explain_route.at) a
+        -- a symptom that pages whatever holds is no matter of suppression
+        SELECT a.role, a.asset, a.owner, a.position, a.page, a.inform, a.silence_id, a.doc,
+               CASE WHEN a.mode = 'auto' AND a.always_page THEN 'page' ELSE a.mode END AS mode,
+               CASE WHEN a.mode = 'auto' AND a.always_page THEN '; tagged page_as_symptom' ELSE '' END AS tagged,
+               dense_rank() OVER (ORDER BY a.role, a.asset) AS n
+          FROM tracer.audience(ARRAY(SELECT s.s FROM state s), explain_route.at) a
     ), subject AS (
         SELECT DISTINCT ON (a.n) a.n, a.role, a.asset, a.doc, (SELECT t.time_zone FROM tracer.team t WHERE t.name = a.owner) AS time_zone FROM audience a
     ), condition AS MATERIALIZED (
@@ -129,7 +134,7 @@ BEGIN
     )
     SELECT x.role, x.asset, x.position, x.matches, x.why, x.mode, x.channels, x.silence_id
       FROM (SELECT t.role, t.asset, t.position, a.role IS NOT NULL AS matches,
-                   CASE WHEN a.role IS NOT NULL THEN CASE WHEN t.match = '{}' THEN 'it matches everything' ELSE 'every condition holds' END
+                   CASE WHEN a.role IS NOT NULL THEN CASE WHEN t.match = '{}' THEN 'it matches everything' ELSE 'every condition holds' END || a.tagged
                         WHEN t.fails IS NOT NULL THEN t.fails
                         WHEN t.role = 'at_risk' AND NOT t.asks THEN 'what is at risk is for rules that ask for it by role'
                         ELSE 'an earlier rule decided' END AS why,
@@ -137,7 +142,7 @@ BEGIN
               FROM tried t
               LEFT JOIN audience a ON ARRAY[a.n, a.position] = ARRAY[t.n, t.position] -- one key, or it might go by position alone
             UNION ALL
-            SELECT a.role, a.asset, NULL, true, 'no rule decided otherwise', a.mode,
+            SELECT a.role, a.asset, NULL, true, 'no rule decided otherwise' || a.tagged, a.mode,
                    CASE a.mode WHEN 'page' THEN a.page ELSE a.inform END, a.silence_id
               FROM audience a
              WHERE a.position IS NULL) AS x
