@@ -76,7 +76,7 @@ SELECT acknowledged_by, acknowledged_at > now() - interval '1 minute' AS just_no
 SELECT count(*) AS times FROM tracer.timeline WHERE incident_id = :first AND kind = 'acknowledged';
 
 -- A note after that: somebody is at it.
-SELECT tracer.note(:first, 'the source file is late', by => 'day shift');
+SELECT tracer.note(:first, text => 'the source file is late', by => 'day shift');
 SELECT * FROM shown;
 SELECT kind, what, who FROM tracer.timeline WHERE incident_id = :first AND kind = 'note';
 

@@ -94,19 +94,19 @@ END
 $$;
 COMMENT ON FUNCTION tracer.acknowledge(bigint, text) IS 'Says that somebody (by) has the incident in hand; the latest to say so has it, and saying it twice changes nothing. Errors: undefined_object for an unknown incident, object_not_in_prerequisite_state for a resolved one.';
 
-CREATE FUNCTION tracer.note(incident bigint, note text, by text DEFAULT session_user) RETURNS void
+CREATE FUNCTION tracer.note(incident bigint, text text, by text DEFAULT session_user) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     number bigint := tracer.live_incident(incident);
 BEGIN
-    IF note IS NULL OR note !~ '\S' THEN
+    IF note.text IS NULL OR note.text !~ '\S' THEN
         RAISE EXCEPTION 'note for incident % is empty', number
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = format('Say what you found: SELECT tracer.note(%s, ''the source file is late'').', number);
     END IF;
-    PERFORM tracer.record_event(number, 'note', by, note);
+    PERFORM tracer.record_event(number, 'note', by, note.text);
 END
 $$;
 COMMENT ON FUNCTION tracer.note(bigint, text, text) IS 'Writes a note into the incident''s timeline. Errors: undefined_object for an unknown incident, invalid_parameter_value for an empty note.';
