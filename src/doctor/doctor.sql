@@ -225,10 +225,11 @@ WITH key AS (
             'SELECT tracer.set(''mode'', ''live''), when tracer.notifications shows what people should get.'
       WHERE tracer.get('mode') = 'shadow' AND EXISTS (SELECT FROM tracer.channel)
      UNION ALL
-     SELECT 'warning', 'channels', c.name, 'no message has ever arrived through it',
+     -- to be tried before it is relied upon
+     SELECT CASE tracer.get('mode') WHEN 'live' THEN 'warning' ELSE 'info' END, 'channels', c.name, 'no message has ever arrived through it',
             format('SELECT tracer.test_channel(%s).', tracer.sql_string(c.name))
        FROM tracer.channels c
-      WHERE c.succeeded_at IS NULL AND c.state <> 'failing' AND tracer.get('mode') = 'live'
+      WHERE c.succeeded_at IS NULL AND c.state <> 'failing'
      UNION ALL
      SELECT 'warning', 'channels', u.channel, format('%s names this channel, which does not exist', u.who),
             'INSERT INTO tracer.channel, or correct the name.'
