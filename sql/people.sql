@@ -234,6 +234,13 @@ SELECT tracer.backtest(settings => '{"horizons": "1 hour"}');
 SELECT tracer.backtest(settings => '{"horizon": "soon"}');
 SELECT count(*) > 0 AS ran FROM tracer.backtest(settings => NULL);
 
+-- What began at one moment is told apart by source, key and name: the number stays
+-- where the first of them is.
+SELECT tracer.link('same.a', 'same.b');
+INSERT INTO tracer.alert (asset, title, fired_at) VALUES ('same.a', 'failed', '2024-03-01 01:00+00'), ('same.b', 'failed', '2024-03-01 01:00+00');
+SELECT tracer.correlate();
+SELECT tracer.split(incident_id, 'same.b') <> incident_id AS another FROM tracer.incidents WHERE origin_asset = 'same.a';
+
 -- Every public view and column says what it is.
 SELECT c.oid::regclass AS view, a.attname AS column
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -519,6 +519,7 @@ describe_incident(Pass *p, PassIncident *inc, uint32 *place_stamp, uint32 stamp)
 void
 group_incidents(Pass *p)
 {
+	int32		known;
 	int32	   *incident_of;
 	uint32	   *place_stamp;
 	bool	   *opens;
@@ -536,8 +537,11 @@ group_incidents(Pass *p)
 	}
 	for (int32 i = 0; i < p->nclaims; i++)
 		affect_incident(p, p->claims[i].number);
+	known = p->nepisodes;
 	spread_decisions(p);
 	load_affected(p);
+	if (p->nepisodes > known)
+		pass_rank_keys(p);		/* what has just come takes part in ties, too */
 	find_decisions(p);
 
 	for (int32 i = 0; i < p->nepisodes; i++)
