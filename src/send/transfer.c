@@ -339,6 +339,8 @@ transfer_set_up(Transfer *t)
 	transfer_allow(t, t->request.timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long) CONNECTION_LIFETIME);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+	/* A session that is resumed is vouched for by who did so when it began. */
+	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	if (t->pool->ca_file && t->pool->ca_file[0])
 	{
 		curl_easy_setopt(easy, CURLOPT_CAINFO, t->pool->ca_file);
