@@ -83,14 +83,15 @@ SELECT CASE WHEN outcome = 'more' AND ref ? 'room' THEN '{"invited": true}'
 $$;
 COMMENT ON FUNCTION tracer.thread_ref(text, text, jsonb) IS 'What later messages of a thread need of Slack''s answer, beside what is known already.';
 
-CREATE FUNCTION tracer.record_deliveries(notification_id bigint[], attempt int[], status int[], error text[], retry_after double precision[], response text[], started_at timestamptz[], connect_ms double precision[], total_ms double precision[], at timestamptz DEFAULT now())
+CREATE FUNCTION tracer.record_deliveries(notification_id bigint[], attempt int[], status int[], error text[], retry_after double precision[], response text[], started_at timestamptz[], connect_ms double precision[], total_ms double precision[], at timestamptz DEFAULT now(), history boolean DEFAULT true)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    at CONSTANT timestamptz := record_deliveries.at;
+    at      CONSTANT timestamptz := record_deliveries.at;
+    history CONSTANT boolean := record_deliveries.history;
 BEGIN
     IF coalesce(cardinality(notification_id), 0) = 0 THEN
         RETURN;
@@ -125,13 +126,13 @@ BEGIN
          CROSS JOIN LATERAL tracer.delivery_outcome(c.kind, n.form, coalesce(c.settings ->> 'url' ILIKE 'smtp%' OR c.kind = 'email', false), u.status, u.response) AS o (outcome)
     ), logged AS (
         INSERT INTO tracer.delivery_attempt (notification_id, attempt, outcome, status, error, response, started_at, connect_ms, total_ms)
-        SELECT r.id, r.attempt, r.outcome, r.status, r.error, r.response, r.started_at, r.connect_ms, r.total_ms FROM result r
+        SELECT r.id, r.attempt, r.outcome, r.status, r.error, r.response, r.started_at, r.connect_ms, r.total_ms FROM result r WHERE history
     ), done AS (
         UPDATE tracer.notification n
            SET state = CASE r.outcome WHEN 'sent' THEN 'sent' WHEN 'dead' THEN 'dead' ELSE 'due' END,
                status = r.status,
-               error = CASE r.outcome WHEN 'sent' THEN NULL
-                            ELSE coalesce(r.error, nullif(left(r.response, 500), ''), 'status ' || r.status) END,
+               error = CASE WHEN r.outcome <> 'sent' THEN coalesce(r.error, nullif(left(r.response, 500), ''), 'status ' || r.status)
+                            WHEN NOT history THEN r.error END,
                sent_at = CASE r.outcome WHEN 'sent' THEN at END,
                due_at = CASE WHEN r.outcome = 'more' THEN at
                              WHEN r.outcome <> 'retry' THEN n.due_at
@@ -195,7 +196,7 @@ BEGIN
            error = coalesce(excluded.error, s.error);
 END
 $$;
-COMMENT ON FUNCTION tracer.record_deliveries(bigint[], int[], int[], text[], double precision[], text[], timestamptz[], double precision[], double precision[], timestamptz) IS 'What became of messages that tracer.claim_notifications() handed out, one array element a message: status is the HTTP or SMTP code, NULL where no answer came, and error then says why; retry_after in seconds. Decides between sent, another attempt and dead letter.';
+COMMENT ON FUNCTION tracer.record_deliveries(bigint[], int[], int[], text[], double precision[], text[], timestamptz[], double precision[], double precision[], timestamptz, boolean) IS 'What became of messages that tracer.claim_notifications() handed out, one array element a message: status is the HTTP or SMTP code, NULL where no answer came, and error then says why; retry_after in seconds. Decides between sent, another attempt and dead letter. history = false leaves the attempts out of tracer.delivery_attempt, where that is what cannot be written.';
 
 CREATE FUNCTION tracer.bury(notifications bigint[], problems text[], at timestamptz) RETURNS void
 LANGUAGE sql VOLATILE

@@ -16,6 +16,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -47,6 +48,10 @@ enum
 
 static const char *const record_sql =
 "SELECT tracer.record_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+/* A message's own row, and not what else somebody may want of it. */
+static const char *const record_bare_sql =
+"SELECT tracer.record_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9, history => false)";
 
 static const char *const release_sql = "SELECT tracer.release_notifications()";
 
@@ -271,6 +276,8 @@ void
 outbox_record(List *notifications)
 {
 	static SPIPlanPtr plan = NULL;
+	static SPIPlanPtr bare_plan = NULL;
+	bool		bare = ((Notification *) linitial(notifications))->bare != NULL;
 	Oid			types[] = {INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, FLOAT8ARRAYOID, TEXTARRAYOID,
 	TIMESTAMPTZARRAYOID, FLOAT8ARRAYOID, FLOAT8ARRAYOID};
 	Column		columns[lengthof(types)];
@@ -293,6 +300,9 @@ outbox_record(List *notifications)
 		const char *error = a->error && n->terse ? "no answer" : a->error;
 		const char *response = n->terse ? NULL : a->response;
 		int			c = 0;
+
+		if (n->bare)
+			error = psprintf("%s%sthe attempt could not be recorded: %s", error ? error : "", error ? "; " : "", n->bare);
 
 #define PUT(value) (columns[c++].values[i] = (value))
 #define PUT_UNLESS(null, value) \
@@ -319,8 +329,12 @@ outbox_record(List *notifications)
 	for (int c = 0; c < lengthof(types); c++)
 		arrays[c] = column_array(&columns[c], count);
 
+	/* Of this transaction: other people's triggers are for other rows. */
+	if (bare)
+		(void) set_config_option("session_replication_role", "replica", PGC_SUSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
 	SPI_connect();
-	run(&plan, record_sql, lengthof(types), types, arrays);
+	run(bare ? &bare_plan : &plan, bare ? record_bare_sql : record_sql, lengthof(types), types, arrays);
 	SPI_finish();
 }
 

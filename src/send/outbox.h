@@ -33,6 +33,7 @@ typedef struct Notification
 	HttpAnswer *answer;
 	const char *unsent;			/* why there is no answer */
 	bool		terse;			/* record it without the other side's words */
+	const char *bare;			/* why it is recorded without anything that may fail */
 
 	/* the sender's */
 	struct Lane *lane;
@@ -40,7 +41,8 @@ typedef struct Notification
 
 /*
  * These run in the caller's transaction. outbox_claim() returns a list in the
- * given context of notifications in contexts of their own below it.
+ * given context of notifications in contexts of their own below it. One that is
+ * bare is recorded alone.
  */
 extern List *outbox_claim(int max, MemoryContext context);
 extern void outbox_record(List *notifications);

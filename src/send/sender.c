@@ -16,9 +16,9 @@
  *	- The commit of a claim is on disk before anything of it is sent, and with it
  *	  all that was decided before: whatever crashes, a repetition has the same key.
  *	- What was claimed stays in memory until it is recorded. If recording fails,
- *	  it is tried again, one by one, and nothing is claimed until it works: a
- *	  request is repeated only if this process died between sending and recording,
- *	  or if no answer came.
+ *	  it is tried again, one by one and with less and less, and nothing is claimed
+ *	  until it works: a request is repeated only if this process died between
+ *	  sending and recording, or if no answer came.
  *	- A request ends before its lease does, so nobody else can have it meanwhile.
  *	- What it has in its hands lies in lanes, one a channel (lanes.c).
  *	- Told to end, it claims nothing more, gives what is on the wire a moment to be
@@ -303,9 +303,27 @@ record_work(void *arg)
 }
 
 /*
- * Records all that was answered. If that fails, each for itself; and if one
- * fails alone, without the words of the other side, which may be the reason.
+ * One that fails alone is tried again at once with less: without the words of the
+ * other side, which may be the reason; then without its attempt, and without other
+ * people's triggers. False: that failed, too, so the reason lies elsewhere, or it
+ * waited for a lock.
  */
+static bool
+lessen(Notification *n, int64 took)
+{
+	if (n->bare != NULL || took >= TRANSACTION_MS * INT64CONST(1000))
+	{
+		n->terse = false;
+		n->bare = NULL;
+		return false;
+	}
+	if (n->terse)
+		n->bare = MemoryContextStrdup(n->context, tracer_reported_error());
+	n->terse = true;
+	return true;
+}
+
+/* Records all that was answered. If that fails, each for itself. */
 static void
 record(Sender *s)
 {
@@ -315,14 +333,16 @@ record(Sender *s)
 	do
 	{
 		Notification *first = dlist_head_element(Notification, node, &s->lanes.answered);
+		Moment		tried_at = now_is();
 
 		if (!transaction(s, record_work))
 		{
 			if (s->failures == 0)
 				return;
-			if (s->one_by_one)
+			if (s->one_by_one && lessen(first, now_is() - tried_at))
+				s->not_before = 0;
+			else if (s->one_by_one)
 			{
-				first->terse = true;
 				dlist_delete(&first->node);
 				dlist_push_tail(&s->lanes.answered, &first->node);
 			}

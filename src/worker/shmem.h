@@ -114,7 +114,7 @@ extern PGDLLEXPORT void tracer_report_pass(int64 done, int64 busy_us);
 extern PGDLLEXPORT void tracer_report_error(const char *message);
 
 /* What was reported last. */
-extern const char *tracer_reported_error(void);
+extern PGDLLEXPORT const char *tracer_reported_error(void);
 
 /* The correlator: the extension is in order here, or not; is there to send? */
 extern void tracer_report_ready(bool ready, bool want_sender);

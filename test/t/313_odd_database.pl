@@ -58,5 +58,33 @@ is($title{sql_ascii}, "na?ve ? caf\x{e9}", 'SQL_ASCII: what is UTF-8 is sent as 
 is($title{win1252}, "na\x{ef}ve ? caf\x{c3}\x{a9}", 'WIN1252: translated, but for what has no translation');
 is($title{latin1}, "na\x{ef}ve \x{81} caf\x{c3}\x{a9}", 'LATIN1: translated');
 
+# ---- what cannot be recorded -----------------------------------------------------
+database('live', 'UTF8');
+sub sql { my ($query) = @_; return $node->safe_psql('live', $query); }
+sql(q{CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		IF EXISTS (SELECT FROM tracer.notification n WHERE n.notification_id = NEW.notification_id AND n.channel = 'bad') THEN
+			RAISE EXCEPTION 'not this one, on %', TG_TABLE_NAME;
+		END IF;
+		RETURN NEW;
+	END$$;
+	CREATE TRIGGER refuse BEFORE INSERT ON tracer.delivery_attempt FOR EACH ROW EXECUTE FUNCTION public.refuse()});
+sql("INSERT INTO tracer.alert (asset, title) SELECT 'bad' || i, 'late' FROM generate_series(1, 5) i");
+is(sent('live', "bad$_"), 'sent|1|the attempt could not be recorded: not this one, on delivery_attempt', "number $_ is known to be sent, and says what is missing") foreach (1 .. 5);
+alert('live', 'good1');
+is(sent('live', 'good1'), 'sent|1', 'the other channel goes on');
+is(sql("SELECT string_agg(n.channel, ' ') FROM tracer.delivery_attempt d JOIN tracer.notification n USING (notification_id)"), 'good', 'what can be recorded is');
+
+sql(q{DROP TRIGGER refuse ON tracer.delivery_attempt;
+	CREATE TRIGGER refuse AFTER UPDATE ON tracer.notification FOR EACH ROW WHEN (NEW.state = 'sent') EXECUTE FUNCTION public.refuse()});
+alert('live', 'bad6');
+is(sent('live', 'bad6'), 'sent|1|the attempt could not be recorded: not this one, on notification', 'a trigger on the outbox that fails does not run for that row');
+sql('DROP TRIGGER refuse ON tracer.notification; ALTER TABLE tracer.delivery_attempt RENAME TO hidden');
+alert('live', 'bad7');
+ok($node->poll_query_until('live', "SELECT failures >= 4 FROM tracer.workers WHERE database = 'live' AND kind = 'sender'"), 'trouble that is not one row\'s');
+sql('ALTER TABLE tracer.hidden RENAME TO delivery_attempt');
+is(sent('live', 'bad7'), 'sent|1', 'waits until it is over');
+is(sql("SELECT response FROM tracer.delivery_attempt ORDER BY recorded_at DESC LIMIT 1"), '{"ok":true}', 'and leaves nothing out');
+
 $node->stop;
 done_testing();
