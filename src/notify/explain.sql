@@ -1,8 +1,10 @@
 /*
  * For people: secrets, previews, tests, and why somebody heard of something.
  */
+-- A plan that is made for a secret has it in it, and auto_explain may log the plan.
 CREATE FUNCTION tracer.set_secret(channel text, name text, value text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -258,8 +260,10 @@ END
 $$;
 COMMENT ON FUNCTION tracer.resend(bigint) IS 'Tries a dead letter again, under the same key, with what is so now; one whose thread has ended is dropped instead, since the channel knows better. Errors: undefined_object for an unknown id, object_not_in_prerequisite_state for one that is no dead letter.';
 
+-- Its plans hold no secrets, as above.
 CREATE FUNCTION tracer.channel_obstacle(name text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET plan_cache_mode = force_generic_plan
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -31,28 +31,31 @@ END
 $$;
 COMMENT ON FUNCTION tracer.delivery_outcome(text, text, boolean, int, text) IS 'What an answer means: sent, retry, dead, or more (a first step went through, the message itself is still to be sent). No answer, 408, 425, 429 and 5xx are tried again, other HTTP errors are not; for SMTP 4xx is tried again and 5xx is not.';
 
+-- Not in SQL: auto_explain logs what the statements of such functions are given.
 CREATE FUNCTION tracer.secret_traces(value text) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
--- An error page repeats the path of an address that is secret; what echoes a
--- request repeats user:password in base64, in which three bytes are four characters:
--- of the first ones that are not all the password's own, the user decides.
-SELECT array_agg(DISTINCT f.form)
-  FROM (SELECT secret_traces.value
-        UNION ALL
-        SELECT btrim(to_json(secret_traces.value)::text, '"')
-        UNION ALL
-        SELECT substring(secret_traces.value FROM '^[a-z]+://[^/?#]+(/.+)$')
-        UNION ALL
-        SELECT p.part FROM regexp_split_to_table(substring(secret_traces.value FROM '^[a-z]+://[^/?#]+(.+)$'), '[/?#&=]') AS p (part) WHERE length(p.part) >= 16
-        UNION ALL
-        SELECT substr(translate(encode(convert_to(repeat(' ', k) || b.word, 'UTF8'), 'base64'), E'\n', ''), ceil(k * 4 / 3.0)::int + 1)
-          FROM generate_series(0, 2) AS k,
-               (SELECT CASE WHEN secret_traces.value ~ '^[a-z]+://' THEN substring(secret_traces.value FROM '^[a-z]+://[^/?#@:]*:([^/?#@]+)@') ELSE secret_traces.value END) AS b (word)
-       ) AS f (form)
- WHERE length(f.form) >= 4
-   AND length(secret_traces.value) >= 4
+BEGIN
+    -- An error page repeats the path of an address that is secret; what echoes a
+    -- request repeats user:password in base64, in which three bytes are four characters:
+    -- of the first ones that are not all the password's own, the user decides.
+    RETURN (SELECT array_agg(DISTINCT f.form)
+      FROM (SELECT secret_traces.value
+            UNION ALL
+            SELECT btrim(to_json(secret_traces.value)::text, '"')
+            UNION ALL
+            SELECT substring(secret_traces.value FROM '^[a-z]+://[^/?#]+(/.+)$')
+            UNION ALL
+            SELECT p.part FROM regexp_split_to_table(substring(secret_traces.value FROM '^[a-z]+://[^/?#]+(.+)$'), '[/?#&=]') AS p (part) WHERE length(p.part) >= 16
+            UNION ALL
+            SELECT substr(translate(encode(convert_to(repeat(' ', k) || b.word, 'UTF8'), 'base64'), E'\n', ''), ceil(k * 4 / 3.0)::int + 1)
+              FROM generate_series(0, 2) AS k,
+                   (SELECT CASE WHEN secret_traces.value ~ '^[a-z]+://' THEN substring(secret_traces.value FROM '^[a-z]+://[^/?#@:]*:([^/?#@]+)@') ELSE secret_traces.value END) AS b (word)
+           ) AS f (form)
+     WHERE length(f.form) >= 4
+       AND length(secret_traces.value) >= 4);
+END
 $$;
 COMMENT ON FUNCTION tracer.secret_traces(text) IS 'What a secret looks like where the other side repeats it: as it is, in JSON, in base64, and of an address its path and long parts. NULL for a secret so short that anything might look like it.';
 

@@ -86,5 +86,23 @@ sql('ALTER TABLE tracer.hidden RENAME TO delivery_attempt');
 is(sent('live', 'bad7'), 'sent|1', 'waits until it is over');
 is(sql("SELECT response FROM tracer.delivery_attempt ORDER BY recorded_at DESC LIMIT 1"), '{"ok":true}', 'and leaves nothing out');
 
+# ---- what is logged ---------------------------------------------------------------
+sql("SELECT tracer.set_secret('good', 'token', 'hunter2-hunter2'), tracer.set_secret('good', 'signing_key', 'hunter2-hunter2'),
+	tracer.set_secret('bad', 'url', '$url/echo/hunter2-path')");
+$node->append_conf('postgresql.conf', $_)
+  foreach ('log_statement = all', 'log_min_duration_statement = 0', 'auto_explain.log_min_duration = 0', 'auto_explain.log_nested_statements = on',
+	'auto_explain.log_analyze = on', 'auto_explain.log_verbose = on');
+my $said = -s $node->logfile;
+$node->restart;
+alert('live', 'good8');
+alert('live', 'bad8');
+is(sent('live', "${_}8"), 'sent|1', "$_ is sent") foreach ('good', 'bad');
+is(sql("SELECT count(*) FROM tracer.channels WHERE state = 'working'"), 2, 'both work');
+sql('SELECT count(*) FROM tracer.doctor()');
+sql("SELECT tracer.preview('good', min(incident_id)) FROM tracer.incidents");
+my $log = slurp_file($node->logfile, $said);
+ok($log =~ /fill_secrets\(/, 'the server logs what the functions do');
+is(join("\n", grep { /hunter2|aHVudGVyM|h1bnRlcj|odW50ZXIy/ } split(/\n/, $log)), '', 'and no secret with it');
+
 $node->stop;
 done_testing();
