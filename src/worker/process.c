@@ -51,6 +51,8 @@ tracer_process_begin_of(TracerKind kind, const char *version)
 		{"default_transaction_read_only", "off"},
 		{"row_security", "on"},
 		{"session_replication_role", "origin"},
+		/* functions that were written with it mean something else without */
+		{"standard_conforming_strings", "on"},
 	};
 	Oid			database;
 

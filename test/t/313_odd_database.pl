@@ -1,7 +1,7 @@
 # Delivery from databases where something is unlike elsewhere: texts that cannot be
 # said in UTF-8, somebody's trigger on the outbox that fails for some rows, a server
-# that logs each statement with its plan. No message stops another, and no secret
-# shows.
+# that logs each statement with its plan, settings from another age. No message stops
+# another, and no secret shows.
 use strict;
 use warnings;
 
@@ -86,6 +86,17 @@ sql('ALTER TABLE tracer.hidden RENAME TO delivery_attempt');
 is(sent('live', 'bad7'), 'sent|1', 'waits until it is over');
 is(sql("SELECT response FROM tracer.delivery_attempt ORDER BY recorded_at DESC LIMIT 1"), '{"ok":true}', 'and leaves nothing out');
 
+# ---- settings of the database ------------------------------------------------------
+# Slack's answers are read with regular expressions, which have backslashes.
+sql(qq{ALTER DATABASE live SET standard_conforming_strings = off;
+	INSERT INTO tracer.channel (name, kind, settings) VALUES ('slack', 'slack', '{"channel": "C0123456789", "api_url": "$url/slack"}');
+	SELECT tracer.set_secret('slack', 'token', 'xoxb-secret');});
+$node->restart;
+sql("SET standard_conforming_strings = on; SELECT tracer.test_channel('slack')");
+wait_until(sub { sql("SELECT state FROM tracer.notifications WHERE channel = 'slack'") =~ /sent|dead/ }, 'Slack is told', 20);
+is(sql("SELECT state FROM tracer.notifications WHERE channel = 'slack'"), 'sent', 'what string literals mean here is nothing to the worker');
+sql('ALTER DATABASE live RESET standard_conforming_strings');
+
 # ---- what is logged ---------------------------------------------------------------
 sql("SELECT tracer.set_secret('good', 'token', 'hunter2-hunter2'), tracer.set_secret('good', 'signing_key', 'hunter2-hunter2'),
 	tracer.set_secret('bad', 'url', '$url/echo/hunter2-path')");
@@ -97,7 +108,7 @@ $node->restart;
 alert('live', 'good8');
 alert('live', 'bad8');
 is(sent('live', "${_}8"), 'sent|1', "$_ is sent") foreach ('good', 'bad');
-is(sql("SELECT count(*) FROM tracer.channels WHERE state = 'working'"), 2, 'both work');
+is(sql("SELECT count(*) FROM tracer.channels WHERE state = 'working'"), 3, 'all work');
 sql('SELECT count(*) FROM tracer.doctor()');
 sql("SELECT tracer.preview('good', min(incident_id)) FROM tracer.incidents");
 my $log = slurp_file($node->logfile, $said);
