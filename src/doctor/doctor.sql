@@ -221,6 +221,12 @@ WITH key AS (
        FROM tracer.channels c
       WHERE c.state = 'failing'
      UNION ALL
+     SELECT 'error', 'channels', CASE t.incident_id WHEN 0 THEN 'digests' ELSE 'incident ' || t.incident_id END,
+            format('what is to be told of it cannot be written to the outbox: %s', t.problem),
+            'Remove what stands in the way; it is tried again every minute.'
+       FROM tracer.notify_timer t
+      WHERE t.problem IS NOT NULL
+     UNION ALL
      SELECT 'info', 'channels', NULL, 'the mode is shadow: nothing leaves but tests',
             'SELECT tracer.set(''mode'', ''live''), when tracer.notifications shows what people should get.'
       WHERE tracer.get('mode') = 'shadow' AND EXISTS (SELECT FROM tracer.channel)

@@ -387,12 +387,14 @@ COMMENT ON COLUMN tracer.notify_news.incident_id IS 'The incident; may be listed
 
 CREATE TABLE tracer.notify_timer (
     incident_id bigint PRIMARY KEY,
-    next_at     timestamptz NOT NULL
+    next_at     timestamptz NOT NULL,
+    problem     text
 );
 CREATE INDEX notify_timer_next_at ON tracer.notify_timer (next_at);
 COMMENT ON TABLE tracer.notify_timer IS 'When the planner has to look at an incident again though nothing changed. Not for users.';
 COMMENT ON COLUMN tracer.notify_timer.incident_id IS 'The incident; 0 stands for the digests.';
 COMMENT ON COLUMN tracer.notify_timer.next_at IS 'When.';
+COMMENT ON COLUMN tracer.notify_timer.problem IS 'What deciding, or writing it down, failed with the last time; NULL: nothing.';
 
 -- Without a channel there is nobody to tell, and no planner need ever run.
 CREATE FUNCTION tracer.note_news() RETURNS trigger

@@ -58,14 +58,13 @@ END
 $$;
 COMMENT ON FUNCTION tracer.follow_merges(bigint[], timestamptz) IS 'Moves the threads of incidents that were merged away to the incident that they went into, or ends them where the channel knows that one already; returns the messages written. Not for users.';
 
-CREATE FUNCTION tracer.plan_notifications(at timestamptz DEFAULT now(), max_incidents int DEFAULT 1000) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+CREATE FUNCTION tracer.plan_incidents(changed bigint[], at timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    at      CONSTANT timestamptz := plan_notifications.at;
-    changed bigint[];
+    changed CONSTANT bigint[] := plan_incidents.changed;
+    at      CONSTANT timestamptz := plan_incidents.at;
     live    bigint[];
     merged  boolean;
     give_up interval;
@@ -74,21 +73,6 @@ DECLARE
     actions text[];
     decisions tracer.decision_to_tell[];
 BEGIN
-    -- Almost always there is nothing to do.
-    IF NOT EXISTS (SELECT FROM tracer.notify_news)
-       AND NOT EXISTS (SELECT FROM tracer.notify_timer t WHERE t.next_at <= at)
-       OR NOT tracer.armed()
-    THEN
-        RETURN 0;
-    END IF;
-    PERFORM tracer.hold_planner();
-
-    -- Take the news first and look at the incidents in a later statement: what
-    -- came in between is then seen, what comes after leaves news of its own.
-    SELECT coalesce(array_agg(DISTINCT w.incident_id), '{}') INTO changed
-      FROM ((SELECT f.incident_id FROM tracer.notify_news f LIMIT max_incidents)
-            UNION ALL
-            (SELECT t.incident_id FROM tracer.notify_timer t WHERE t.next_at <= at ORDER BY t.next_at LIMIT max_incidents)) AS w;
     DELETE FROM tracer.notify_news f WHERE f.incident_id = ANY (changed);
     DELETE FROM tracer.notify_timer t WHERE t.incident_id = ANY (changed);
     SELECT coalesce(array_agg(DISTINCT CASE WHEN i.merged_into IS NULL THEN i.incident_id ELSE tracer.live_incident(i.incident_id) END), '{}'),
@@ -186,7 +170,7 @@ BEGIN
          WHERE d.action = 'wait'
            AND d.due_at IS NOT NULL
          GROUP BY d.incident_id
-        ON CONFLICT (incident_id) DO UPDATE SET next_at = excluded.next_at;
+        ON CONFLICT (incident_id) DO UPDATE SET next_at = excluded.next_at, problem = NULL;
     END IF;
     IF 0 = ANY (changed) THEN
         written := written + tracer.plan_digests(at);
@@ -194,7 +178,69 @@ BEGIN
     RETURN written;
 END
 $$;
-COMMENT ON FUNCTION tracer.plan_notifications(timestamptz, int) IS 'Decides what is to be told about incidents that changed, or whose time has come, and writes it to the outbox; returns the number of messages written, shadow and muted ones included. Touches at most max_incidents incidents of each sort; call it again while tracer.next_notification_at() is not in the future. Idempotent; the time is an argument so that tests can choose it.';
+COMMENT ON FUNCTION tracer.plan_incidents(bigint[], timestamptz) IS 'Takes the news of those incidents (0 stands for the digests), decides what is to be told, and writes it to the outbox; returns the number of messages written. Not for users.';
+
+CREATE FUNCTION tracer.plan_notifications(at timestamptz DEFAULT now(), max_incidents int DEFAULT 1000) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET jit = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    at      CONSTANT timestamptz := plan_notifications.at;
+    changed bigint[];
+    one     bigint;
+    failed  bigint := 0;
+    problem text;
+    written bigint := 0;
+BEGIN
+    -- Almost always there is nothing to do.
+    IF NOT EXISTS (SELECT FROM tracer.notify_news)
+       AND NOT EXISTS (SELECT FROM tracer.notify_timer t WHERE t.next_at <= at)
+       OR NOT tracer.armed()
+    THEN
+        RETURN 0;
+    END IF;
+    PERFORM tracer.hold_planner();
+
+    -- Take the news first and look at the incidents in a later statement: what
+    -- came in between is then seen, what comes after leaves news of its own.
+    SELECT coalesce(array_agg(DISTINCT w.incident_id), '{}') INTO changed
+      FROM ((SELECT f.incident_id FROM tracer.notify_news f LIMIT max_incidents)
+            UNION ALL
+            (SELECT t.incident_id FROM tracer.notify_timer t WHERE t.next_at <= at ORDER BY t.next_at LIMIT max_incidents)) AS w;
+    BEGIN
+        RETURN tracer.plan_incidents(changed, at);
+    EXCEPTION WHEN OTHERS THEN
+        -- not now: deadlock, out of memory, a lock, shutdown
+        IF SQLSTATE ~ '^(40|53|55|57|58)' THEN
+            RAISE;
+        END IF;
+    END;
+    -- What cannot be told of one incident (somebody's trigger on the outbox refuses it,
+    -- say) must not keep the others from being told.
+    FOREACH one IN ARRAY changed LOOP
+        BEGIN
+            written := written + tracer.plan_incidents(ARRAY[one], at);
+        EXCEPTION WHEN OTHERS THEN
+            IF SQLSTATE ~ '^(40|53|55|57|58)' THEN
+                RAISE;
+            END IF;
+            failed := failed + 1;
+            problem := format('incident %s: %s', one, SQLERRM);
+            DELETE FROM tracer.notify_news f WHERE f.incident_id = one;
+            INSERT INTO tracer.notify_timer AS t (incident_id, next_at, problem)
+            VALUES (one, at + interval '1 minute', SQLERRM)
+            ON CONFLICT (incident_id) DO UPDATE SET next_at = excluded.next_at, problem = excluded.problem;
+        END;
+    END LOOP;
+    IF failed > 0 THEN
+        RAISE WARNING 'tracer cannot write to its outbox what is to be told of %, lately %', tracer.counted(failed, 'incident'), problem
+            USING HINT = 'See tracer.doctor(); it is tried again every minute.';
+    END IF;
+    RETURN written;
+END
+$$;
+COMMENT ON FUNCTION tracer.plan_notifications(timestamptz, int) IS 'Decides what is to be told about incidents that changed, or whose time has come, and writes it to the outbox; returns the number of messages written, shadow and muted ones included. Touches at most max_incidents incidents of each sort; call it again while tracer.next_notification_at() is not in the future. An incident that fails by itself is tried again a minute later and stops no other. Idempotent; the time is an argument so that tests can choose it.';
 
 CREATE FUNCTION tracer.next_notification_at() RETURNS timestamptz
 LANGUAGE plpgsql STABLE SECURITY DEFINER

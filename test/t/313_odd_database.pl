@@ -86,6 +86,20 @@ sql('ALTER TABLE tracer.hidden RENAME TO delivery_attempt');
 is(sent('live', 'bad7'), 'sent|1', 'waits until it is over');
 is(sql("SELECT response FROM tracer.delivery_attempt ORDER BY recorded_at DESC LIMIT 1"), '{"ok":true}', 'and leaves nothing out');
 
+# ---- what cannot be written to the outbox --------------------------------------------
+sql(q{CREATE FUNCTION public.refuse_one() RETURNS trigger LANGUAGE plpgsql AS
+	$$BEGIN IF NEW.channel = 'bad' THEN RAISE EXCEPTION 'not to this one'; END IF; RETURN NEW; END$$;
+	CREATE TRIGGER refuse BEFORE INSERT ON tracer.notification FOR EACH ROW EXECUTE FUNCTION public.refuse_one();
+	INSERT INTO tracer.alert (asset, title) VALUES ('bad9', 'late'), ('good3', 'late')});
+is(sent('live', 'good3'), 'sent|1', 'an incident whose message is refused stops no other');
+alert('live', 'good4');
+is(sent('live', 'good4'), 'sent|1', 'nor one that comes later');
+like(sql("SELECT subject || ': ' || problem FROM tracer.doctor() WHERE severity = 'error' AND topic = 'channels'"),
+	qr/^incident \d+: what is to be told of it cannot be written to the outbox: not to this one$/, 'the doctor says which and why');
+sql("DROP TRIGGER refuse ON tracer.notification; UPDATE tracer.notify_timer SET next_at = now()");
+is(sent('live', 'bad9'), 'sent|1', 'it is told when nothing stands in the way any more');
+is(sql('SELECT count(*) FROM tracer.notify_timer WHERE problem IS NOT NULL'), 0, 'and the doctor is content');
+
 # ---- settings of the database ------------------------------------------------------
 # Slack's answers are read with regular expressions, which have backslashes.
 sql(qq{ALTER DATABASE live SET standard_conforming_strings = off;
