@@ -71,6 +71,23 @@ SELECT pg_temp.fail('r0', '2024-07-01 08:00'), pg_temp.fail('r5', '2024-07-01 08
 INSERT INTO tracer.alert (asset, title, fired_at) VALUES ('r9', 'latency of r9', '2024-07-01 08:10');
 SELECT tracer.correlate();
 SELECT asset, fact, round(amount, 2) AS amount, round(num::numeric, 1) AS num FROM facts WHERE opened_at >= '2024-07-01';
+-- Ranked again when nothing is new, as after what a person does, it is the same; and
+-- of several points at one time it does not matter which was stored first.
+CREATE TABLE ranked AS SELECT * FROM facts WHERE opened_at >= '2024-07-01';
+SELECT tracer.regroup(array_agg(alert_id)) FROM tracer.alert;
+SELECT count(*) FROM (SELECT * FROM facts WHERE opened_at >= '2024-07-01' EXCEPT SELECT * FROM ranked) AS x;
+CREATE TABLE twice AS SELECT asset, name, ts, value + n * (3 + extract(minute FROM ts)::int % 4) AS value, n FROM tracer.metric, generate_series(0, 1) AS n;
+TRUNCATE tracer.metric;
+INSERT INTO tracer.metric SELECT asset, name, ts, value FROM twice ORDER BY n;
+SELECT tracer.regroup(array_agg(alert_id)) FROM tracer.alert;
+TRUNCATE ranked;
+INSERT INTO ranked SELECT * FROM facts WHERE opened_at >= '2024-07-01';
+TRUNCATE tracer.metric;
+INSERT INTO tracer.metric SELECT asset, name, ts, value FROM twice ORDER BY n DESC;
+SELECT tracer.regroup(array_agg(alert_id)) FROM tracer.alert;
+SELECT count(*) FROM (SELECT * FROM facts WHERE opened_at >= '2024-07-01' EXCEPT SELECT * FROM ranked) AS x;
+DROP TABLE ranked, twice;
+TRUNCATE tracer.metric;
 -- Where the beginning has none, they are beside the point, and the symptom's own say nothing.
 SELECT tracer.link('s0', 's1'), tracer.link('s1', 's2');
 INSERT INTO tracer.metric (asset, name, ts, value)

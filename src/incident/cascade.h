@@ -97,6 +97,9 @@ typedef struct Cascade
 
 extern void cascade_decide(Cascade *c);
 
+/* Fills ancestry and node_place: again, where places came after a decision. */
+extern void cascade_map_nodes(Cascade *c);
+
 /* Index of the first episode of the place that starts at or after t. */
 extern int32 cascade_lower_bound(const Cascade *c, uint32 place, int64 t);
 

@@ -110,9 +110,9 @@ members_above(Pass *p, const bool *member, uint32 node)
 		for (uint32 m = ancestry_first_member(p->cascade.ancestry, v[i].component);
 			 m != GRAPH_NONE; m = ancestry_next_member(p->cascade.ancestry, m))
 		{
-			uint32		place = p->cascade.node_place ? p->cascade.node_place[m] : GRAPH_NONE;
+			uint32		place = p->cascade.node_place[m];
 
-			found += place != GRAPH_NONE && place < p->cascade.nplaces && member[place];
+			found += place != GRAPH_NONE && member[place];
 		}
 	return found;
 }
@@ -209,12 +209,12 @@ load_series(Pass *p, const PassIncident *inc, int32 symptom, Measures *out, Load
 		"         SELECT n.name FROM n WHERE n.name IS NOT NULL LIMIT $6) s, "
 		"       LATERAL ((SELECT x.ts, x.value FROM tracer.metric x "
 		"                  WHERE x.asset = a.known AND x.name = s.name AND x.ts < $4 AND x.value - x.value = 0 "
-		"                  ORDER BY x.ts DESC LIMIT $7) "
+		"                  ORDER BY x.ts DESC, x.value DESC LIMIT $7) "
 		"                UNION ALL "
 		"                (SELECT x.ts, x.value FROM tracer.metric x "
 		"                  WHERE x.asset = a.known AND x.name = s.name AND x.ts >= $4 AND x.ts <= $5 AND x.value - x.value = 0 "
-		"                  ORDER BY x.ts LIMIT $8)) m "
-		" ORDER BY a.i, s.name, m.ts"
+		"                  ORDER BY x.ts, x.value LIMIT $8)) m "
+		" ORDER BY a.i, s.name, m.ts, m.value"
 	};
 	Oid			types[] = {INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT4OID, INT4OID};
 	Datum		values[8];

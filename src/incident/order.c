@@ -92,8 +92,9 @@ sort_by_place(Cascade *c)
 	pure_free(keys);
 }
 
-static void
-map_nodes(Cascade *c)
+/* Ancestors of every place, and which place a node is. */
+void
+cascade_map_nodes(Cascade *c)
 {
 	if (c->graph == NULL)
 		return;
@@ -305,7 +306,7 @@ void
 cascade_order(Decider *d)
 {
 	sort_by_place(d->c);
-	map_nodes(d->c);
+	cascade_map_nodes(d->c);
 	list_inner_places(d);
 	find_wrapped(d);
 	mark_below(d);

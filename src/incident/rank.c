@@ -332,8 +332,12 @@ load_surroundings(Pass *p)
 		if (from < p->changes_from || to > p->changes_to)
 			load_changes(p, from, to);
 	}
-	if (p->graph != NULL && p->nplaces > p->cascade.nplaces)
-		p->cascade.ancestry = ancestry_create(p->graph, p->place_node, p->nplaces, true);
+	if (p->nplaces > p->cascade.nplaces)
+	{
+		p->cascade.place_node = p->place_node;
+		p->cascade.nplaces = p->nplaces;
+		cascade_map_nodes(&p->cascade);
+	}
 }
 
 static void
