@@ -88,4 +88,12 @@ SELECT * FROM tracer.fit_choices('{1,1}', '{t,f}', '{1,1}', '{1}', '{1}');
 SELECT right_now, right_fitted, right_held_out, weight[1] > 0 AS first, weight[2] < 0 AS second
   FROM tracer.fit_choices('{1,1,2,2,3,3}', '{t,f,t,f,t,f}', '{1,0,0,0, 1,0,0,0, 0,0,0,1}', '{0,0}', '{1,1}');
 
+-- What only has a suspect in common was not explained by what failed first.
+SELECT tracer.link('quiet', 'one'), tracer.link('quiet', 'two');
+SELECT count(pg_temp.fail(v.asset, timestamptz '2025-01-01' + n * interval '2 days' + v.after * interval '1 minute'))
+  FROM generate_series(1, 6) AS n, (VALUES ('one', 0), ('two', 5)) AS v (asset, after);
+SELECT tracer.correlate();
+SELECT count(*) FROM tracer.incidents WHERE suspect;
+SELECT tracer.learn_delays('2025-01-01');
+
 DROP EXTENSION tracer CASCADE;

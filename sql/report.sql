@@ -54,7 +54,7 @@ SELECT v.incident_id, v.asset, v.fact, v.weight, 1, v.ref, v.num, v.num2 FROM (V
   (night, 'agg.daily', 'history', 0.1, NULL, 2, NULL),
   (night, 'settlement', 'coverage', 0.2, NULL, 1, 3),
   (night, 'settlement', 'late', -0.05, NULL, 1800, NULL),
-  (night, 'settlement', 'explained', -0.1, (SELECT min(episode_id) FROM tracer.incident_alerts WHERE asset = 'agg.daily'), NULL, NULL),
+  (night, 'settlement', 'explained', -0.1, (SELECT min(episode_id) FROM tracer.incident_alerts WHERE asset = 'settlement'), NULL, NULL),
   (lonely, 'lonely.thing', 'unplaced', -0.2, NULL, NULL, NULL)) AS v (incident_id, asset, fact, weight, ref, num, num2);
 UPDATE tracer.incident SET confidence = CASE incident_id WHEN night THEN 0.85 ELSE 0.1 END;
 DELETE FROM tracer.incident_event;

@@ -51,6 +51,7 @@ BEGIN
              WHERE e.started_at >= start
                AND isfinite(e.started_at) AND isfinite(p.started_at)
                AND k.asset_id <> pk.asset_id
+               AND e.because <> 'u'     -- it has its suspect in common with the parent, no more
                AND i.status IN ('resolved', 'quiet')
              ORDER BY e.incident_id, pk.asset_id, k.asset_id, e.started_at) AS o
      GROUP BY o.upstream_id, o.downstream_id

@@ -170,10 +170,8 @@ position_evidence(Ranker *r, int32 at, int64 second_start)
 	const PassEpisode *e = &p->pe[at];
 	bool		origin = at == inc->root && inc->suspect == 0;
 
-	if (origin)
-		evidence(r, FACT_ORIGIN, 1, e->first_alert, NAN, NAN, NULL);
-	else
-		evidence(r, FACT_EXPLAINED, 1, e->parent == CASCADE_NONE ? 0 : p->pe[e->parent].id, NAN, NAN, NULL);
+	/* the words depend on why the episode is where it is */
+	evidence(r, origin ? FACT_ORIGIN : FACT_EXPLAINED, 1, e->id, NAN, NAN, NULL);
 	if (inc->nmembers > 1)
 		evidence(r, FACT_COVERAGE, r->below[at] / (double) (inc->nmembers - 1), 0,
 				 r->below[at], inc->nmembers - 1, NULL);

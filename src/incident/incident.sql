@@ -183,7 +183,7 @@ COMMENT ON COLUMN tracer.evidence_row.asset IS 'The candidate by name; empty whe
 COMMENT ON COLUMN tracer.evidence_row.fact IS 'What sort of fact: origin, explained, coverage, first, late, delay, change, message, history, consumers, silent, metric, spread, source_moves, still, confirmed, unplaced or learned.';
 COMMENT ON COLUMN tracer.evidence_row.weight IS 'What it adds to the candidate''s score, or takes off.';
 COMMENT ON COLUMN tracer.evidence_row.amount IS 'How much of the fact there is; weight is this times the fact''s weight in tracer.weight when it was ranked.';
-COMMENT ON COLUMN tracer.evidence_row.ref IS 'Alert (message), change (change), episode (explained) or row of tracer.learned_lineage (learned) that it speaks of; NULL: none.';
+COMMENT ON COLUMN tracer.evidence_row.ref IS 'Alert (message), change (change), episode (origin, explained) or row of tracer.learned_lineage (learned) that it speaks of; NULL: none.';
 COMMENT ON COLUMN tracer.evidence_row.num IS 'First figure of the fact: how many, hops, seconds, or spreads from normal for a metric; NULL: none.';
 COMMENT ON COLUMN tracer.evidence_row.num2 IS 'Second figure: of how many, seconds by which a change came before, or a correlation; NULL: none.';
 COMMENT ON COLUMN tracer.evidence_row.name IS 'Name that it speaks of: a metric, or for source_moves the asset upstream; NULL: none.';

@@ -210,6 +210,13 @@ pick_neighbours(Ranker *r, int32 *out)
 	return n;
 }
 
+/* What a member descends from; not what only shares a suspect with it. */
+static int32
+descends_from(const Pass *p, int32 member)
+{
+	return p->pe[member].because == BECAUSE_SUSPECT ? CASCADE_NONE : p->pe[member].parent;
+}
+
 /*
  * How many episodes descend from each member. A flapping check makes chains as
  * long as the incident, so each link is walked once: a member counts into its
@@ -221,13 +228,13 @@ count_below(Ranker *r, const PassIncident *inc)
 	Pass	   *p = r->p;
 
 	for (int32 i = inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
-		if (p->pe[i].parent != CASCADE_NONE)
-			r->waiting[p->pe[i].parent]++;
+		if (descends_from(p, i) != CASCADE_NONE)
+			r->waiting[descends_from(p, i)]++;
 	for (int32 i = inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
 		for (int32 at = i, up; r->waiting[at] == 0; at = up)
 		{
 			r->waiting[at] = -1;	/* done */
-			up = p->pe[at].parent;
+			up = descends_from(p, at);
 			if (up == CASCADE_NONE)
 				break;
 			r->below[up] += r->below[at] + 1;

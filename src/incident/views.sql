@@ -291,10 +291,16 @@ SELECT v.incident_id,
                    ELSE 'lineage' END AS kind,
        round(v.weight::numeric, 2) AS weight,
        CASE v.fact
-       WHEN 'origin' THEN 'nothing upstream of it has failed'
-       WHEN 'explained' THEN CASE WHEN xk.asset = v.asset THEN 'it had failed before'
-                                  ELSE 'explained by ' || coalesce(xk.asset, 'another failure') || ', which failed upstream'
-                                       || coalesce(' (' || tracer.columns_between(xk.asset_id, v.asset_id) || ')', '') END
+       WHEN 'origin' THEN CASE x.because WHEN 'p' THEN 'a person decided that it begins here'
+                                         ELSE 'nothing upstream of it has failed' END
+       WHEN 'explained' THEN CASE WHEN x.because = 'u'
+                                  THEN 'explained by ' || coalesce((SELECT s.name FROM tracer.asset s WHERE s.asset_id = x.suspect_id), 'the suspect') || ', which is suspected upstream'
+                                  WHEN x.because = 'p' THEN 'a person put it under ' || coalesce(pk.asset, 'another failure')
+                                  WHEN x.because = 'g' THEN 'a group rule put it under ' || coalesce(pk.asset, 'another failure')
+                                  WHEN x.because = 'r' THEN 'explained by ' || coalesce(pk.asset, 'another failure') || ', which failed in the same run'
+                                  WHEN pk.asset = v.asset THEN 'it had failed before'
+                                  ELSE 'explained by ' || coalesce(pk.asset, 'another failure') || ', which failed upstream'
+                                       || coalesce(' (' || tracer.columns_between(pk.asset_id, v.asset_id) || ')', '') END
        WHEN 'coverage' THEN CASE WHEN v.num < v.num2 THEN v.num || ' of the ' || v.num2 || ' other failures descend from it'
                                  WHEN v.num2 = 1 THEN 'the one other failure descends from it'
                                  WHEN v.num2 = 2 THEN 'both other failures descend from it'
@@ -330,14 +336,15 @@ SELECT v.incident_id,
        ELSE v.fact END AS detail,
        CASE v.fact WHEN 'change' THEN coalesce(c.changed_at, c.received_at)
                    WHEN 'message' THEN coalesce(a.fired_at, a.received_at)
-                   WHEN 'explained' THEN x.started_at END AS at,
+                   WHEN 'explained' THEN CASE WHEN x.because <> 'u' THEN y.started_at END END AS at,
        CASE v.fact WHEN 'change' THEN c.url WHEN 'message' THEN a.url END AS url,
        v.fact
   FROM tracer.evidence_row v
   LEFT JOIN tracer.change c ON v.fact = 'change' AND c.change_id = v.ref
   LEFT JOIN tracer.alert a ON v.fact = 'message' AND a.alert_id = v.ref
-  LEFT JOIN tracer.episode x ON v.fact = 'explained' AND x.episode_id = v.ref
-  LEFT JOIN tracer.alert_key xk ON xk.key_id = x.key_id
+  LEFT JOIN tracer.episode x ON v.fact IN ('origin', 'explained') AND x.episode_id = v.ref
+  LEFT JOIN tracer.episode y ON v.fact = 'explained' AND y.episode_id = x.parent_id
+  LEFT JOIN tracer.alert_key pk ON pk.key_id = y.key_id
   LEFT JOIN tracer.learned_lineage l ON v.fact = 'learned' AND l.learned_id = v.ref;
 COMMENT ON VIEW tracer.evidence IS 'One row per piece of evidence for or against a candidate root cause.';
 COMMENT ON COLUMN tracer.evidence.incident_id IS 'The incident.';
