@@ -89,6 +89,52 @@ SELECT tracer.correlate();
 SELECT upstream, downstream, support, lag FROM tracer.suggest_lineage(within => 'device');
 SELECT count(*) FROM tracer.suggest_lineage(0, within => 'no such label');
 
+-- What rests on a learned edge says so under a suspect, too; and where nobody wrote
+-- down who accepted it, or its assets are gone.
+SELECT tracer.accept_lineage('hidden', 'left', 0.9), tracer.link('hidden', 'right'), tracer.link('above', 'below', source => 'learned'), tracer.link('some', 'other', source => 'learned');
+SELECT pg_temp.fail('left', '2024-09-01 08:00'), pg_temp.fail('right', '2024-09-01 08:05'), pg_temp.fail('above', '2024-09-02 08:00'), pg_temp.fail('below', '2024-09-02 08:05');
+DELETE FROM tracer.learned_lineage;
+SELECT tracer.correlate();
+SELECT asset, because FROM tracer.incident_alerts WHERE fired_at > '2024-09-01' ORDER BY fired_at;
+SELECT asset, detail FROM tracer.evidence e JOIN tracer.incidents i USING (incident_id) WHERE i.opened_at > '2024-09-01' AND fact = 'learned' ORDER BY i.opened_at;
+DELETE FROM tracer.asset WHERE name IN ('hidden', 'above');
+SELECT asset, because FROM tracer.incident_alerts WHERE fired_at > '2024-09-01' ORDER BY fired_at;
+
+-- What was decided about an asset goes along where it becomes another's: an accepted
+-- edge is still named and trusted as it was, and a no is a no.
+DELETE FROM tracer.lineage WHERE source = 'learned';
+SELECT tracer.accept_lineage('orders_daily', 'sales_dashboard', 0.97);
+SELECT tracer.reject_lineage('raw.orders', 'churn_model'), tracer.reject_lineage('orders_daily', 'churn_model'), tracer.reject_lineage('orders_daily', 'churn');
+SELECT pg_temp.fail('orders_daily', '2024-09-10 08:00'), pg_temp.fail('sales_dashboard', '2024-09-10 08:15');
+SELECT tracer.correlate();
+INSERT INTO tracer.asset (name) VALUES ('sales'), ('churn');
+SELECT tracer.merge_assets('sales', 'sales_dashboard'), tracer.merge_assets('churn', 'churn_model');
+SELECT upstream, downstream, verdict FROM tracer.learned_lineage ORDER BY upstream, downstream;
+SELECT tracer.regroup(array_agg(alert_id)) FROM tracer.alert WHERE fired_at > '2024-09-10';
+SELECT e.asset, e.weight > -0.3 AS trusted, regexp_replace(e.detail, '0\.\d+|1\.00', 'N') AS detail FROM tracer.evidence e JOIN tracer.incidents i USING (incident_id)
+ WHERE i.opened_at > '2024-09-10' AND e.fact = 'learned';
+SELECT tracer.unlink('orders_daily', 'sales');
+SELECT tracer.correlate();
+SELECT upstream, downstream FROM tracer.suggest_lineage();
+-- But for that it would be suggested.
+BEGIN;
+DELETE FROM tracer.learned_lineage;
+SELECT upstream, downstream FROM tracer.suggest_lineage();
+ROLLBACK;
+-- A merge of both ends leaves nothing to say. A name that becomes an alias is not free of a no.
+SELECT tracer.merge_assets('sales', 'orders_daily');
+SELECT upstream, downstream, verdict FROM tracer.learned_lineage ORDER BY upstream;
+SELECT tracer.reject_lineage('link down', 'no signal');
+INSERT INTO tracer.asset (name) VALUES ('signal');
+SELECT tracer.accept_alias('no signal', 'signal');
+SELECT count(*) FROM tracer.suggest_lineage(within => 'device') WHERE upstream = 'link down';
+SELECT pg_temp.fail('link down', timestamptz '2024-10-01' + n * interval '1 day'), pg_temp.fail('no signal', timestamptz '2024-10-01 00:02' + n * interval '1 day') FROM generate_series(1, 5) AS n;
+SELECT tracer.correlate();
+SELECT upstream, downstream FROM tracer.suggest_lineage();
+-- A reason to say no is none to say yes.
+SELECT tracer.accept_lineage('weather', 'churn', 0.9, 'looks like it'), tracer.reject_lineage('weather', 'churn', 'both run at six'), tracer.accept_lineage('weather', 'churn', 0.9);
+SELECT upstream, downstream, verdict, why FROM tracer.learned_lineage WHERE downstream = 'churn' AND upstream ~ 'weather';
+
 -- Wrong input.
 \set SHOW_CONTEXT never
 SELECT tracer.suggest_lineage(1.5);

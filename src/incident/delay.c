@@ -90,7 +90,7 @@ delay_evidence(Ranker *r, int32 at)
 	if (r->usual == NULL)
 		return;
 	for (int32 i = r->inc->first_member; i != CASCADE_NONE; i = p->next_member[i])
-		if (p->pe[i].parent == at && p->pe[i].because != BECAUSE_SUSPECT && !isnan(r->usual[i]))
+		if (descends_from(p, i) == at && !isnan(r->usual[i]))
 		{
 			sum += r->usual[i];
 			usual += r->usual[i] >= 1;

@@ -191,8 +191,8 @@ learned_way(Ranker *r, int32 episode)
 				at;
 
 	/* up to what is known, then the same way again to leave it there */
-	for (top = episode; !r->known[top] && p->pe[top].parent != CASCADE_NONE; top = p->pe[top].parent)
-		r->waiting[p->pe[top].parent] = top;
+	for (top = episode; !r->known[top] && descends_from(p, top) != CASCADE_NONE; top = descends_from(p, top))
+		r->waiting[descends_from(p, top)] = top;
 	for (at = top;; at = r->waiting[at])
 	{
 		if (!r->known[at])
@@ -236,5 +236,6 @@ learned_evidence(Ranker *r)
 			least = x;
 	}
 	if (n > 0)
-		evidence(r, FACT_LEARNED, doubt / Max(all, 1), least->id, n, all, NULL);
+		evidence(r, FACT_LEARNED, doubt / Max(all, 1), least->id, n, all,
+				 psprintf("%s -> %s", node_name(p, least->upstream), node_name(p, least->downstream)));
 }

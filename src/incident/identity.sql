@@ -119,6 +119,23 @@ BEGIN
       FROM unnest("join_assets".keep, "join_assets".duplicate) p(k, d)
      WHERE d.root_asset = p.d;
 
+    -- What was decided about learned lineage. Of two decisions that are about one
+    -- pair now, that stays which an edge may rest on, else the later one.
+    WITH renamed AS (
+        SELECT l.learned_id, coalesce(u.k, l.upstream) AS up, coalesce(w.k, l.downstream) AS down,
+               row_number() OVER (PARTITION BY coalesce(u.k, l.upstream), coalesce(w.k, l.downstream)
+                                  ORDER BY l.verdict COLLATE "C", l.decided_at DESC, l.learned_id DESC) AS n
+          FROM tracer.learned_lineage l
+          LEFT JOIN unnest("join_assets".keep, "join_assets".duplicate) u(k, d) ON u.d = l.upstream
+          LEFT JOIN unnest("join_assets".keep, "join_assets".duplicate) w(k, d) ON w.d = l.downstream
+    )
+    DELETE FROM tracer.learned_lineage l USING renamed r
+     WHERE r.learned_id = l.learned_id AND (r.n > 1 OR r.up = r.down);
+    UPDATE tracer.learned_lineage l SET upstream = p.k
+      FROM unnest("join_assets".keep, "join_assets".duplicate) p(k, d) WHERE l.upstream = p.d;
+    UPDATE tracer.learned_lineage l SET downstream = p.k
+      FROM unnest("join_assets".keep, "join_assets".duplicate) p(k, d) WHERE l.downstream = p.d;
+
     DELETE FROM tracer.asset a WHERE a.asset_id = ANY (drops);
     PERFORM tracer.regroup('{}');
     PERFORM tracer.move_keys("join_assets".keep, "join_assets".duplicate);

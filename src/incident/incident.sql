@@ -186,7 +186,7 @@ COMMENT ON COLUMN tracer.evidence_row.amount IS 'How much of the fact there is; 
 COMMENT ON COLUMN tracer.evidence_row.ref IS 'Alert (message), change (change), episode (origin, explained) or row of tracer.learned_lineage (learned) that it speaks of; NULL: none.';
 COMMENT ON COLUMN tracer.evidence_row.num IS 'First figure of the fact: how many, hops, seconds, or spreads from normal for a metric; NULL: none.';
 COMMENT ON COLUMN tracer.evidence_row.num2 IS 'Second figure: of how many, seconds by which a change came before, or a correlation; NULL: none.';
-COMMENT ON COLUMN tracer.evidence_row.name IS 'Name that it speaks of: a metric, or for source_moves the asset upstream; NULL: none.';
+COMMENT ON COLUMN tracer.evidence_row.name IS 'Name that it speaks of: a metric, for source_moves the asset upstream, for learned the edge; NULL: none.';
 
 -- What people decided, kept for ever and applied last in every pass.
 CREATE TABLE tracer.decision (

@@ -210,13 +210,6 @@ pick_neighbours(Ranker *r, int32 *out)
 	return n;
 }
 
-/* What a member descends from; not what only shares a suspect with it. */
-static int32
-descends_from(const Pass *p, int32 member)
-{
-	return p->pe[member].because == BECAUSE_SUSPECT ? CASCADE_NONE : p->pe[member].parent;
-}
-
 /*
  * How many episodes descend from each member. A flapping check makes chains as
  * long as the incident, so each link is walked once: a member counts into its

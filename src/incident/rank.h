@@ -40,6 +40,13 @@ typedef struct Ranker
 } Ranker;
 
 /* evidence.c */
+/* What a member descends from; not what only shares a suspect with it. */
+static inline int32
+descends_from(const Pass *p, int32 member)
+{
+	return p->pe[member].because == BECAUSE_SUSPECT ? CASCADE_NONE : p->pe[member].parent;
+}
+
 extern void evidence(Ranker *r, Fact fact, double amount, int64 ref, double num, double num2,
 					 const char *name);
 extern void sort_changes(Ranker *r);

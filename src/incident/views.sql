@@ -218,14 +218,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT string_agg(s.u || ' -> ' || s.d, ', ' ORDER BY s.n)
   FROM (SELECT p.path[n.n] AS u, p.path[n.n + 1] AS d, n.n
-          FROM (SELECT tracer.lineage_path(learned_steps.from_asset, learned_steps.to_asset) AS path) AS p,
+          FROM (SELECT tracer.lineage_path(f.name, t.name) AS path FROM tracer.asset f, tracer.asset t
+                 WHERE f.name = learned_steps.from_asset AND t.name = learned_steps.to_asset) AS p,
                generate_series(1, cardinality(p.path) - 1) AS n (n)) AS s
   JOIN tracer.asset a ON a.name = s.u
   JOIN tracer.asset b ON b.name = s.d
  WHERE EXISTS (SELECT FROM tracer.lineage l WHERE l.upstream = a.asset_id AND l.downstream = b.asset_id AND l.source = 'learned')
    AND NOT EXISTS (SELECT FROM tracer.lineage l WHERE l.upstream = a.asset_id AND l.downstream = b.asset_id AND l.source <> 'learned')
 $$;
-COMMENT ON FUNCTION tracer.learned_steps(text, text) IS 'The steps of tracer.lineage_path() between two assets that only learned lineage speaks for, as a -> b; NULL: there are none. Errors as tracer.lineage_path().';
+COMMENT ON FUNCTION tracer.learned_steps(text, text) IS 'The steps of tracer.lineage_path() between two assets that only learned lineage speaks for, as a -> b; NULL: there are none, or one of the two is no asset (any more).';
 
 CREATE VIEW tracer.incident_alerts AS
 SELECT e.incident_id,
@@ -241,8 +242,10 @@ SELECT e.incident_id,
        pk.asset AS parent_asset,
        CASE WHEN e.parent_id IS NOT NULL THEN e.hops END AS hops,
        tracer.because_words(e.because)
-       || CASE WHEN e.because IN ('h', 'f') AND EXISTS (SELECT FROM tracer.learned_lineage y WHERE y.verdict = 'accepted')
-               THEN coalesce(', by learned lineage ' || tracer.learned_steps(pk.asset, k.asset), '') ELSE '' END AS because,
+       || CASE WHEN e.because IN ('h', 'f', 'u') AND EXISTS (SELECT FROM tracer.lineage y WHERE y.source = 'learned')
+               THEN coalesce(', by learned lineage ' || tracer.learned_steps(
+                        CASE e.because WHEN 'u' THEN (SELECT s.name FROM tracer.asset s WHERE s.asset_id = e.suspect_id) ELSE pk.asset END,
+                        k.asset), '') ELSE '' END AS because,
        tracer.episode_path(coalesce((SELECT s.name FROM tracer.asset s WHERE s.asset_id = i.suspect_id), ok.asset), e.episode_id) AS path,
        e.episode_id,
        e.resolved_at,
@@ -332,7 +335,8 @@ SELECT v.incident_id,
        WHEN 'confirmed' THEN 'a person confirmed it'
        WHEN 'unplaced' THEN 'lineage does not know it'
        WHEN 'learned' THEN v.num || CASE v.num WHEN 1 THEN ' is' ELSE ' are' END || ' below it only by lineage that was learned, not declared'
-            || coalesce(': ' || l.upstream || ' -> ' || l.downstream || ' (confidence ' || round(l.confidence::numeric, 2) || ')', '')
+            || coalesce(': ' || coalesce(l.upstream || ' -> ' || l.downstream, v.name), '')
+            || coalesce(' (confidence ' || round(l.confidence::numeric, 2) || ')', '')
        ELSE v.fact END AS detail,
        CASE v.fact WHEN 'change' THEN coalesce(c.changed_at, c.received_at)
                    WHEN 'message' THEN coalesce(a.fired_at, a.received_at)

@@ -66,9 +66,10 @@ BEGIN
     VALUES (tracer.canonical(decide_lineage.upstream), tracer.canonical(decide_lineage.downstream),
             decide_lineage.verdict, decide_lineage.confidence, decide_lineage.why,
             coalesce(decide_lineage.by, session_user))
+    -- What spoke against a pair does not speak for it.
     ON CONFLICT (upstream, downstream) DO UPDATE
        SET verdict = excluded.verdict, confidence = coalesce(excluded.confidence, l.confidence),
-           why = coalesce(excluded.why, l.why), decided_by = excluded.decided_by, decided_at = excluded.decided_at;
+           why = coalesce(excluded.why, CASE WHEN l.verdict = 'accepted' OR excluded.verdict = 'rejected' THEN l.why END), decided_by = excluded.decided_by, decided_at = excluded.decided_at;
 END
 $$;
 COMMENT ON FUNCTION tracer.decide_lineage(text, text, text, double precision, text, text) IS 'Writes down what was decided about a pair. Not for users.';

@@ -241,8 +241,11 @@ load(Loader *d, Datum since, Datum until, Datum within, bool grouped)
 		"  JOIN tracer.asset d ON d.asset_id = l.downstream "
 		" ORDER BY hashint8extended(l.downstream, l.upstream), u.asset_id, d.asset_id"
 	};
+	/* old failures may still go by the name of then */
 	static Statement rejected = {
-		"SELECT l.upstream, l.downstream FROM tracer.learned_lineage l"
+		"SELECT l.upstream, l.downstream FROM tracer.learned_lineage l "
+		" UNION "
+		"SELECT tracer.canonical(l.upstream), tracer.canonical(l.downstream) FROM tracer.learned_lineage l"
 	};
 	Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID};
 	Datum		values[] = {since, until, within};

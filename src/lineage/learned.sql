@@ -23,7 +23,7 @@ COMMENT ON COLUMN tracer.learned_lineage.upstream IS 'Canonical name of what fee
 COMMENT ON COLUMN tracer.learned_lineage.downstream IS 'Canonical name of what is fed.';
 COMMENT ON COLUMN tracer.learned_lineage.verdict IS 'accepted or rejected.';
 COMMENT ON COLUMN tracer.learned_lineage.confidence IS 'How sure the suggestion was, 0 to 1; NULL: it was rejected without one.';
-COMMENT ON COLUMN tracer.learned_lineage.why IS 'What spoke for it; NULL: nothing was said.';
+COMMENT ON COLUMN tracer.learned_lineage.why IS 'What spoke for it, or against it; NULL: nothing was said.';
 COMMENT ON COLUMN tracer.learned_lineage.decided_by IS 'Who decided; tracer where tracer.learn_lineage() did by itself.';
 COMMENT ON COLUMN tracer.learned_lineage.decided_at IS 'When.';
 COMMENT ON SEQUENCE tracer.learned_lineage_learned_id_seq IS 'Ids of tracer.learned_lineage.';
