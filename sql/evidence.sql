@@ -52,6 +52,14 @@ SELECT pg_temp.fail('usual', '2024-04-20');
 SELECT tracer.correlate();
 SELECT opened_at, amount, num FROM facts WHERE asset = 'usual' AND fact = 'history' ORDER BY opened_at DESC LIMIT 1;
 
+-- An incident counts once, by what was said of it last.
+SELECT pg_temp.fail('other', '2024-04-22'), tracer.link('usual', 'after'), tracer.link('other', 'after');
+SELECT tracer.correlate();
+SELECT tracer.confirm(incident_id, 'usual'), tracer.confirm(incident_id, 'other'), tracer.confirm(incident_id, 'other') FROM tracer.incidents WHERE opened_at = '2024-04-22';
+SELECT pg_temp.fail('other', '2024-04-24'), pg_temp.fail('usual', '2024-04-26');
+SELECT tracer.correlate();
+SELECT opened_at, asset, amount, num FROM facts WHERE opened_at > '2024-04-23' AND fact = 'history';
+
 -- A suspect that changed is a candidate once.
 SELECT tracer.link('silent', 'left'), tracer.link('silent', 'right');
 INSERT INTO tracer.change (asset, title, changed_at) VALUES ('silent', 'deploy', '2024-05-01 07:30');

@@ -139,23 +139,50 @@ sort_changes(Ranker *r)
 	qsort(r->by_node, p->nchanges, sizeof(PassChange), compare_changes);
 }
 
+static int
+compare_named(const void *pa, const void *pb)
+{
+	const NamedCause *a = pa,
+			   *b = pb;
+
+	if (a->incident != b->incident)
+		return a->incident < b->incident ? -1 : 1;
+	return a->decision < b->decision ? -1 : a->decision > b->decision;
+}
+
+/* What people named as causes: of each incident what they named last. */
+void
+load_history(Ranker *r)
+{
+	const Pass *p = r->p;
+	int32		n = 0;
+
+	r->named = pure_array(NamedCause, p->ndecisions);
+	for (int32 i = 0; i < p->ndecisions; i++)
+	{
+		const PassDecision *d = &p->decisions[i];
+
+		if (d->kind == 'r' && d->asset != 0)
+			r->named[n++] = (NamedCause) {
+				d->episode == CASCADE_NONE ? d->incident : p->pe[d->episode].new_incident, i, d->asset
+			};
+	}
+	if (n > 0)
+		qsort(r->named, n, sizeof(NamedCause), compare_named);
+	r->nnamed = 0;
+	for (int32 i = 0; i < n; i++)
+		if (i + 1 == n || r->named[i].incident != r->named[i + 1].incident || r->named[i].incident == 0)
+			r->named[r->nnamed++] = r->named[i];
+}
+
 /* How often people named the asset as the cause of another incident. */
 void
 history_evidence(Ranker *r)
 {
-	const Pass *p = r->p;
 	int			times = 0;
 
-	for (int32 i = 0; i < p->ndecisions; i++)
-	{
-		const PassDecision *d = &p->decisions[i];
-		int64		incident = d->episode == CASCADE_NONE ? d->incident
-			: p->pe[d->episode].new_incident;
-
-		if (d->kind == 'r' && d->asset != 0 && d->asset == r->asset_id &&
-			incident != r->inc->number)
-			times++;
-	}
+	for (int32 i = 0; i < r->nnamed; i++)
+		times += r->named[i].asset == r->asset_id && r->named[i].incident != r->inc->number;
 	if (times > 0)
 		evidence(r, FACT_HISTORY, Min(HISTORY_MOST, times), 0, times, NAN, NULL);
 }

@@ -405,6 +405,7 @@ rank_incidents(Pass *p, Column *rows)
 	r.waiting = pure_array0(int32, p->nepisodes);
 	sort_changes(&r);
 	load_delays(&r);
+	load_history(&r);
 	for (int32 i = 0; i < p->nincidents; i++)
 	{
 		rank_incident(&r, &p->incidents[i]);

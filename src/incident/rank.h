@@ -16,6 +16,14 @@
 
 #include "incident/pass.h"
 
+/* A root cause that people named. */
+typedef struct NamedCause
+{
+	int64		incident;		/* 0: unknown */
+	int32		decision;
+	int64		asset;
+} NamedCause;
+
 typedef struct Ranker
 {
 	Pass	   *p;
@@ -25,6 +33,8 @@ typedef struct Ranker
 	int32	   *waiting;		/* by episode: children not counted into it yet */
 	const PassLearned **learned;	/* by episode: least trusted edge above it */
 	bool	   *known;			/* ... was looked for */
+	NamedCause *named;
+	int32		nnamed;
 	float	   *usual;			/* by episode: how usual its delay is, or NaN; NULL: nobody knows */
 	/* the candidate at hand */
 	PassIncident *inc;
@@ -52,6 +62,7 @@ extern void evidence(Ranker *r, Fact fact, double amount, int64 ref, double num,
 extern void sort_changes(Ranker *r);
 extern bool has_changed(Ranker *r, uint32 node, int64 t);
 extern void change_evidence(Ranker *r, uint32 node, int64 t, uint32 hops, int *left);
+extern void load_history(Ranker *r);
 extern void history_evidence(Ranker *r);
 extern void position_evidence(Ranker *r, int32 at, int64 second_start);
 extern void learned_evidence(Ranker *r);
