@@ -53,6 +53,7 @@ SELECT tracer.set_weights(NULL);
 SELECT tracer.set_weights('{"colour": 1}');
 SELECT tracer.set_weights('{"change": "much"}');
 SELECT tracer.set('weight_change', '1000');
+SELECT tracer.set('weight_change', '1e-400');
 
 -- A backtest tells what would have spoken for whom.
 SELECT asset, fact, weight, amount FROM tracer.backtest_evidence('2024-04-20', '2024-04-21', '{"weight_coverage": 1}') WHERE asset = 'tab' ORDER BY fact COLLATE "C";

@@ -162,6 +162,7 @@ BEGIN
             normal := lower(check_setting.value);
             ok := normal = ANY (string_to_array(c.minimum, ', '));
         ELSE
+            PERFORM check_setting.value::double precision;   -- as it is read
             normal := check_setting.value::numeric::text;
             ok := check_setting.value::numeric BETWEEN c.minimum::numeric AND c.maximum::numeric;
         END IF;
