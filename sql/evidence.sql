@@ -111,6 +111,15 @@ SELECT tracer.regroup(array_agg(alert_id)) FROM tracer.alert;
 SELECT count(*) FROM (SELECT * FROM facts WHERE opened_at >= '2024-07-01' EXCEPT SELECT * FROM ranked) AS x;
 DROP TABLE ranked, twice;
 TRUNCATE tracer.metric;
+-- However dense a series, what is looked at is what surrounds the first alert.
+SELECT tracer.link('d0', 'd1');
+INSERT INTO tracer.metric (asset, name, ts, value)
+SELECT 'd' || n, 'latency', timestamptz '2024-07-10 07:00' + second * interval '1 second', 100 + second % 5 + CASE WHEN second < 3600 THEN 0 ELSE 50 END
+  FROM generate_series(0, 1) AS n, generate_series(0, 4800) AS second;
+INSERT INTO tracer.alert (asset, title, fired_at) VALUES ('d1', 'latency of d1', '2024-07-10 08:01');
+SELECT tracer.correlate();
+SELECT asset, fact, round(amount, 2) AS amount, round(num::numeric, 1) AS num FROM facts WHERE opened_at >= '2024-07-10';
+TRUNCATE tracer.metric;
 -- Where the beginning has none, they are beside the point, and the symptom's own say nothing.
 SELECT tracer.link('s0', 's1'), tracer.link('s1', 's2');
 INSERT INTO tracer.metric (asset, name, ts, value)

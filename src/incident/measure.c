@@ -32,7 +32,7 @@
 
 #define MAX_ASSETS 256			/* above the symptom */
 #define MAX_SERIES 16			/* of an asset */
-#define MAX_WINDOW 1000			/* points */
+#define MAX_WINDOW 1000			/* points from the first alert on; before it half as many */
 #define MAX_NORMAL 600			/* points */
 #define MAX_SINKS 64			/* members among which the symptom is looked for */
 
@@ -212,12 +212,16 @@ load_series(Pass *p, const PassIncident *inc, int32 symptom, Measures *out, Load
 		"                  ORDER BY x.ts DESC, x.value DESC LIMIT $7) "
 		"                UNION ALL "
 		"                (SELECT x.ts, x.value FROM tracer.metric x "
-		"                  WHERE x.asset = a.known AND x.name = s.name AND x.ts >= $4 AND x.ts <= $5 AND x.value - x.value = 0 "
+		"                  WHERE x.asset = a.known AND x.name = s.name AND x.ts >= $4 AND x.ts < $9 AND x.value - x.value = 0 "
+		"                  ORDER BY x.ts DESC, x.value DESC LIMIT $8 / 2) "
+		"                UNION ALL "
+		"                (SELECT x.ts, x.value FROM tracer.metric x "
+		"                  WHERE x.asset = a.known AND x.name = s.name AND x.ts >= $9 AND x.ts <= $5 AND x.value - x.value = 0 "
 		"                  ORDER BY x.ts, x.value LIMIT $8)) m "
 		" ORDER BY a.i, s.name, m.ts, m.value"
 	};
-	Oid			types[] = {INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT4OID, INT4OID};
-	Datum		values[8];
+	Oid			types[] = {INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT4OID, INT4OID, TIMESTAMPTZOID};
+	Datum		values[9];
 	Column		index,
 				asset,
 				alerts;
@@ -243,7 +247,8 @@ load_series(Pass *p, const PassIncident *inc, int32 symptom, Measures *out, Load
 	values[5] = Int32GetDatum(MAX_SERIES);
 	values[6] = Int32GetDatum(MAX_NORMAL);
 	values[7] = Int32GetDatum(MAX_WINDOW);
-	query_each(&st, 8, types, values, "        ", point_row, l);
+	values[8] = TimestampTzGetDatum(inc->opened_at);
+	query_each(&st, 9, types, values, "         ", point_row, l);
 
 	for (int i = 0; i < l->n; i++)
 		l->list[i].known = series_describe(&l->list[i].series);
