@@ -227,6 +227,18 @@ SELECT * FROM told EXCEPT TABLE told_at_first;
 SELECT count(*) = (SELECT count(*) FROM told_at_first) AS still FROM told;
 DROP VIEW told;
 
+-- A confirmed root that nobody declared is one all the same; and where the asset that a
+-- person named is gone, nobody has confirmed another.
+INSERT INTO tracer.alert (asset, title, fired_at) VALUES ('undeclared 1', 'x', '2025-06-01 10:00+00'), ('undeclared 2', 'x', '2025-06-01 10:10+00'), ('declared', 'x', '2025-06-05 10:00+00');
+INSERT INTO tracer.asset (name) VALUES ('soon gone'), ('declared');
+SELECT tracer.correlate();
+SELECT tracer.merge(a.incident_id, b.incident_id), tracer.confirm(b.incident_id, 'undeclared 2'), tracer.confirm(c.incident_id, 'soon gone')
+  FROM tracer.incidents a, tracer.incidents b, tracer.incidents c WHERE a.origin_asset = 'undeclared 1' AND b.origin_asset = 'undeclared 2' AND c.origin_asset = 'declared';
+SELECT root_asset, confidence FROM tracer.incidents WHERE opened_at BETWEEN '2025-06-01' AND '2025-06-30' ORDER BY opened_at;
+DELETE FROM tracer.asset WHERE name = 'soon gone';
+SELECT tracer.note(incident_id, 'regrouped'), tracer.regroup((SELECT array_agg(alert_id) FROM tracer.alert WHERE fired_at >= '2025-06-01')) FROM tracer.incidents WHERE opened_at = '2025-06-05 10:00+00';
+SELECT root_asset, confidence, tracer.confirmed_root(incident_id) FROM tracer.incidents WHERE opened_at BETWEEN '2025-06-01' AND '2025-06-30' ORDER BY opened_at;
+
 -- A backtest takes the settings that tracer.set() would, by name.
 SELECT tracer.backtest(settings => '[]');
 SELECT tracer.backtest(settings => 'null');

@@ -597,8 +597,12 @@ group_incidents(Pass *p)
 
 		if (d->episode != CASCADE_NONE && e->affected && d->kind == 'r' && e->root != CASCADE_NONE &&
 			incident_of[e->root] != CASCADE_NONE)
-			p->incidents[incident_of[e->root]].confirmed =
-				d->root_asset ? d->root_asset : p->keys[e->key].asset_id;
+		{
+			PassIncident *inc = &p->incidents[incident_of[e->root]];
+
+			inc->confirmed = d->root_asset ? d->root_asset : p->keys[e->key].asset_id;
+			inc->confirmed_name = inc->confirmed ? NULL : p->keys[e->key].asset;
+		}
 	}
 	pure_free(place_stamp);
 	pure_free(incident_of);

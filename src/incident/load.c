@@ -511,6 +511,8 @@ load_decisions(Pass *p)
 		"  LEFT JOIN tracer.placement m ON m.alert_id = d.other_id "
 		"  LEFT JOIN tracer.episode o ON o.episode_id = m.episode_id "
 		"  LEFT JOIN tracer.asset s ON s.name = d.root_asset "
+		/* who named an asset that is gone has named no other */
+		" WHERE d.root_asset IS NULL OR s.asset_id IS NOT NULL "
 		" ORDER BY d.decision_id"
 	};
 

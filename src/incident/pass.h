@@ -250,6 +250,7 @@ typedef struct PassIncident
 	int64		best;			/* the likeliest cause: its asset id, or 0 and */
 	const char *best_name;		/* its name; NULL: by its id */
 	int64		confirmed;		/* asset id a person named, or 0 */
+	const char *confirmed_name; /* or the name, of one that is not declared */
 	int64		confirmed_alert;
 	bool		fresh;			/* the number is new */
 } PassIncident;

@@ -32,12 +32,21 @@ start_candidate(Ranker *r, int64 asset_id, const char *asset)
 	r->score = 0;
 }
 
+/* Did a person name it? */
+static bool
+is_confirmed(const PassIncident *inc, int64 asset_id, const char *asset)
+{
+	if (inc->confirmed_name != NULL)
+		return asset_id == 0 && asset != NULL && strcmp(asset, inc->confirmed_name) == 0;
+	return inc->confirmed != 0 && inc->confirmed == asset_id;
+}
+
 /* Ends a candidate; the first of the best leads. */
 static void
 end_candidate(Ranker *r)
 {
 	history_evidence(r);
-	if (r->inc->confirmed != 0 && r->inc->confirmed == r->asset_id)
+	if (is_confirmed(r->inc, r->asset_id, r->asset))
 		evidence(r, FACT_CONFIRMED, 1, 0, NAN, NAN, NULL);
 	if (r->score > r->best + 0.001)
 	{
@@ -303,7 +312,7 @@ rank_incident(Ranker *r, PassIncident *inc)
 		.best = r->best, .next = r->next, .assets = inc->nassets,
 		.suspect = inc->suspect != 0, .measured = r->measured,
 		.placed = inc->suspect != 0 || p->place_node[p->ce[inc->root].place] != GRAPH_NONE,
-		.confirmed = inc->confirmed != 0 && inc->confirmed == inc->best
+		.confirmed = is_confirmed(inc, inc->best, inc->best_name)
 	});
 }
 
