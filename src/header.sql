@@ -39,3 +39,5 @@ BEGIN
     PERFORM set_config('search_path', path, true);
 END
 $$;
+
+COMMENT ON SCHEMA tracer IS 'tracer, data incident correlation: alerts go into tracer.alert, incidents come out of tracer.incidents. Its tables belong to the extension; what a role may do here, tracer.grant_access() says.';
