@@ -137,6 +137,9 @@ SELECT upstream, downstream, verdict, why FROM tracer.learned_lineage WHERE down
 
 -- Wrong input.
 \set SHOW_CONTEXT never
+-- What was decided is suggested no more, and who asks for it is told.
+SELECT tracer.reject_lineage('weather', 'churn', by => 'night shift');
+SELECT tracer.accept_lineage('weather', 'churn');
 SELECT tracer.suggest_lineage(1.5);
 SELECT tracer.suggest_lineage(NULL);
 SELECT tracer.accept_lineage('weather', 'hr_report');

@@ -91,7 +91,11 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'nothing suggests lineage from "%" to "%"', coalesce(accept_lineage.upstream, 'NULL'), coalesce(accept_lineage.downstream, 'NULL')
                 USING ERRCODE = 'no_data_found',
-                      HINT = 'tracer.suggest_lineage(0) lists what is suggested; tracer.link() declares what you know.';
+                      HINT = coalesce((SELECT format('It was %s by %s; with a confidence it is accepted whatever was decided before.', l.verdict, l.decided_by)
+                                         FROM tracer.learned_lineage l
+                                        WHERE l.upstream = tracer.canonical(accept_lineage.upstream)
+                                          AND l.downstream = tracer.canonical(accept_lineage.downstream)),
+                                      'tracer.suggest_lineage(0) lists what is suggested; tracer.link() declares what you know.');
         END IF;
         accept_lineage.confidence := best.confidence;
         accept_lineage.why := coalesce(accept_lineage.why, best.why);
