@@ -53,6 +53,10 @@ BEGIN
     IF drops IS NULL THEN
         RETURN;
     END IF;
+    -- Then their edges, like all that takes several: the deletion would in an order of its own.
+    PERFORM FROM tracer.lineage e
+      WHERE e.upstream = ANY (keeps || drops) OR e.downstream = ANY (keeps || drops)
+      ORDER BY e.upstream, e.downstream, e.kind, e.source FOR UPDATE;
 
     -- What the kept asset does not say, the other does.
     UPDATE tracer.asset a
@@ -209,8 +213,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    target text := tracer.canonical(accept_alias.asset);
+    target text;
 BEGIN
+    -- First, as tracer.merge_assets() does: it moves aliases, and decides what the asset is called.
+    PERFORM tracer.hold_correlation();
+    target := tracer.canonical(accept_alias.asset);
     IF coalesce(accept_alias.alias, '') = '' THEN
         RAISE EXCEPTION 'the name to accept must not be NULL or empty'
             USING ERRCODE = 'null_value_not_allowed',

@@ -62,6 +62,11 @@ BEGIN
             USING ERRCODE = 'null_value_not_allowed',
                   HINT = 'Give both ends of the edge.';
     END IF;
+    -- Assets before what is said of them, as tracer.merge_assets() takes them; names
+    -- are looked up once no merge is under way.
+    PERFORM FROM tracer.asset a
+      WHERE a.name IN (tracer.canonical(decide_lineage.upstream), tracer.canonical(decide_lineage.downstream))
+      ORDER BY a.name COLLATE "C" FOR KEY SHARE;
     INSERT INTO tracer.learned_lineage AS l (upstream, downstream, verdict, confidence, why, decided_by)
     VALUES (tracer.canonical(decide_lineage.upstream), tracer.canonical(decide_lineage.downstream),
             decide_lineage.verdict, decide_lineage.confidence, decide_lineage.why,

@@ -91,25 +91,40 @@ BEGIN
         "link".lag := date_trunc('second', "link".lag) + interval '1 second';
     END IF;
 
-    SELECT array_agg(r.called), array_agg(r.name) INTO said, meant
-      FROM tracer.resolve_names("link".upstream || "link".downstream) r;
-    INSERT INTO tracer.asset (name)
-    SELECT n.name
-      FROM (SELECT DISTINCT u.name FROM unnest(meant) u(name)) n
-     WHERE NOT EXISTS (SELECT FROM tracer.asset a WHERE a.name = n.name)
-     ORDER BY n.name COLLATE "C"
-    ON CONFLICT (name) DO NOTHING;
+    LOOP
+        SELECT array_agg(r.called), array_agg(r.name) INTO said, meant
+          FROM tracer.resolve_names("link".upstream || "link".downstream) r;
+        INSERT INTO tracer.asset (name)
+        SELECT n.name
+          FROM (SELECT DISTINCT u.name FROM unnest(meant) u(name)) n
+         WHERE NOT EXISTS (SELECT FROM tracer.asset a WHERE a.name = n.name)
+         ORDER BY n.name COLLATE "C"
+        ON CONFLICT (name) DO NOTHING;
 
-    WITH name AS MATERIALIZED (
-        SELECT n.called, a.asset_id AS id
-          FROM unnest(said, meant) n(called, name) JOIN tracer.asset a ON a.name = n.name
-    )
-    SELECT array_agg(e.u), array_agg(e.d) INTO ups, downs
-      FROM (SELECT DISTINCT u.id AS u, d.id AS d
-              FROM unnest("link".upstream, "link".downstream) AS p(u, d)
-              JOIN name u ON u.called = p.u
-              JOIN name d ON d.called = p.d
-             ORDER BY u.id, d.id) AS e;
+        WITH name AS MATERIALIZED (
+            SELECT n.called, a.asset_id AS id
+              FROM unnest(said, meant) n(called, name) JOIN tracer.asset a ON a.name = n.name
+        )
+        SELECT array_agg(e.u), array_agg(e.d) INTO ups, downs
+          FROM (SELECT DISTINCT u.id AS u, d.id AS d
+                  FROM unnest("link".upstream, "link".downstream) AS p(u, d)
+                  JOIN name u ON u.called = p.u
+                  JOIN name d ON d.called = p.d
+                 ORDER BY u.id, d.id) AS e;
+
+        -- Held, in order of name like all that locks assets, before their edges are:
+        -- a foreign key would do so in the midst of them. Edges that are there lock
+        -- nothing. What was merged into another or deleted meanwhile is looked up anew.
+        PERFORM FROM tracer.asset a
+          WHERE a.asset_id IN (SELECT unnest(ARRAY[p.u, p.d])
+                                 FROM unnest(ups, downs) p(u, d)
+                                WHERE NOT EXISTS (SELECT FROM tracer.lineage l
+                                                   WHERE l.upstream = p.u AND l.downstream = p.d
+                                                     AND l.kind = "link".kind AND l.source = "link".source))
+          ORDER BY a.name COLLATE "C" FOR KEY SHARE;
+        EXIT WHEN NOT EXISTS (SELECT FROM unnest(ups || downs) i(id)
+                               WHERE NOT EXISTS (SELECT FROM tracer.asset a WHERE a.asset_id = i.id));
+    END LOOP;
     SELECT a.name INTO itself
       FROM unnest(ups, downs) p(u, d) JOIN tracer.asset a ON a.asset_id = p.u
      WHERE p.u = p.d;
