@@ -82,6 +82,8 @@ VALUES
   ('writer', 'USAGE', 'sequence', 'change_id'),
   ('writer', 'USAGE', 'sequence', 'asset_id'),
   ('writer', 'EXECUTE', 'function', 'ingest'),
+  ('writer', 'EXECUTE', 'function', 'hold_ends'),
+  ('writer', 'EXECUTE', 'function', 'hold_source'),
   ('writer', 'EXECUTE', 'function', 'link'),
   ('writer', 'EXECUTE', 'function', 'unlink'),
   ('writer', 'EXECUTE', 'function', 'expire_lineage'),

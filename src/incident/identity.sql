@@ -43,6 +43,9 @@ DECLARE
     drops   bigint[];
 BEGIN
     PERFORM tracer.hold_correlation();
+    -- Aliases, then assets, then edges, as importers take them.
+    PERFORM FROM tracer.asset_alias l
+      WHERE l.asset = ANY ("join_assets".duplicate) ORDER BY l.alias COLLATE "C" FOR UPDATE;
     -- Locked in order of name, like all that locks assets.
     PERFORM FROM tracer.asset a
       WHERE a.name = ANY ("join_assets".keep || "join_assets".duplicate) ORDER BY a.name COLLATE "C" FOR UPDATE;

@@ -137,21 +137,10 @@ BEGIN
                   HINT = 'Give the importer''s own name; what people declare is theirs.';
     END IF;
 
-    -- Assets that get edges, then all edges of the source, each in one order: another
-    -- run of the importer that says something else waits here, and so does who
-    -- makes two of the assets one.
-    PERFORM FROM tracer.asset a
-      WHERE a.asset_id IN (
-            WITH name AS MATERIALIZED (
-                SELECT n.called, n.asset_id AS id FROM tracer.resolve_assets("replace_lineage".upstream || "replace_lineage".downstream) n
-            )
-            SELECT unnest(ARRAY[u.id, d.id])
-              FROM unnest("replace_lineage".upstream, "replace_lineage".downstream, "replace_lineage".kind) p(u, d, k)
-              LEFT JOIN name u ON u.called = p.u
-              LEFT JOIN name d ON d.called = p.d
-             WHERE NOT EXISTS (SELECT FROM tracer.lineage l
-                                WHERE l.upstream = u.id AND l.downstream = d.id AND l.kind = p.k AND l.source = "replace_lineage".source))
-      ORDER BY a.name COLLATE "C" FOR KEY SHARE;
+    -- One run of an importer at a time, or two that say different things wait for
+    -- each other. Then, each in one order, assets and the source's edges.
+    PERFORM tracer.hold_source("replace_lineage".source);
+    PERFORM tracer.hold_ends("replace_lineage".upstream, "replace_lineage".downstream, "replace_lineage".kind, "replace_lineage".source);
     PERFORM FROM tracer.lineage l
       WHERE l.source = "replace_lineage".source
       ORDER BY l.upstream, l.downstream, l.kind FOR UPDATE;

@@ -189,6 +189,52 @@ SET search_path = pg_catalog, pg_temp
 AS $$ SELECT tracer.link(ARRAY["link".upstream], ARRAY["link".downstream], "link".kind, "link".source, "link".lag) $$;
 COMMENT ON FUNCTION tracer.link(text, text, text, text, interval) IS 'Declares that upstream feeds (kind data) or runs (kind runs) downstream, as said by source; returns the number of edges that are new or changed. Names may be aliases; an asset that nobody declared is. lag is rounded up to whole seconds; NULL leaves an edge that exists with the lag it has, interval ''0'' takes it away. An edge from another source than manual expires when that source has not named it for lineage_ttl. Errors: null_value_not_allowed for a NULL name; invalid_parameter_value for an empty name, an edge from an asset to itself, or a lag that is negative or above 10 years.';
 
+CREATE FUNCTION tracer.hold_source(source text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'tracer_hold_source';
+COMMENT ON FUNCTION tracer.hold_source(text) IS 'Waits for whoever replaces the lineage of a source and keeps others from it until the end of the transaction. Not for users.';
+
+-- What tracer.link() does first, for edges of several kinds: kind by kind, names
+-- would be declared and assets held in no order.
+CREATE FUNCTION tracer.hold_ends(upstream text[], downstream text[], kind text[], source text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    WITH name AS MATERIALIZED (
+        SELECT n.called, n.name FROM tracer.resolve_names("hold_ends".upstream || "hold_ends".downstream) n
+    )
+    INSERT INTO tracer.asset (name)
+    SELECT e.name
+      FROM (SELECT DISTINCT x.name
+              FROM unnest("hold_ends".upstream, "hold_ends".downstream) p(u, d)
+              JOIN name u ON u.called = p.u
+              JOIN name d ON d.called = p.d
+             CROSS JOIN LATERAL unnest(ARRAY[u.name, d.name]) x(name)
+             WHERE u.name <> d.name AND p.u <> '' AND p.d <> '') AS e
+     WHERE NOT EXISTS (SELECT FROM tracer.asset a WHERE a.name = e.name)
+     ORDER BY e.name COLLATE "C"
+    ON CONFLICT (name) DO NOTHING;
+
+    PERFORM FROM tracer.asset a
+      WHERE a.asset_id IN (
+            WITH name AS MATERIALIZED (
+                SELECT n.called, n.asset_id AS id FROM tracer.resolve_assets("hold_ends".upstream || "hold_ends".downstream) n
+            )
+            SELECT unnest(ARRAY[u.id, d.id])
+              FROM unnest("hold_ends".upstream, "hold_ends".downstream, "hold_ends".kind) p(u, d, k)
+              JOIN name u ON u.called = p.u
+              JOIN name d ON d.called = p.d
+             WHERE u.id <> d.id
+               AND NOT EXISTS (SELECT FROM tracer.lineage l
+                                WHERE l.upstream = u.id AND l.downstream = d.id AND l.kind = p.k AND l.source = "hold_ends".source))
+      ORDER BY a.name COLLATE "C" FOR KEY SHARE;
+END
+$$;
+COMMENT ON FUNCTION tracer.hold_ends(text[], text[], text[], text) IS 'Declares what these edges need and keeps the assets that get new ones from being merged or deleted until the end of the transaction. Not for users.';
+
 CREATE FUNCTION tracer.link_said(upstream text[], downstream text[], kind text[], source text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -199,6 +245,9 @@ DECLARE
     k       record;
     changed bigint := 0;
 BEGIN
+    IF (SELECT count(DISTINCT x.k) FROM unnest("link_said".kind) x(k)) > 1 THEN
+        PERFORM tracer.hold_ends("link_said".upstream, "link_said".downstream, "link_said".kind, "link_said".source);
+    END IF;
     FOR k IN
         WITH name AS MATERIALIZED (
             SELECT n.called, n.name FROM tracer.resolve_names("link_said".upstream || "link_said".downstream) n
