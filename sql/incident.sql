@@ -123,5 +123,18 @@ SELECT origin_asset, severity, status, alert_count FROM tracer.incidents WHERE o
 INSERT INTO tracer.alert (asset, title, fired_at) VALUES ('a', 'a failed', '2199-01-01 00:00+00');
 SELECT tracer.correlate();
 SELECT status, opened_at FROM tracer.incidents WHERE opened_at > '2100-01-01';
+-- Lineage turned around after an incident: what is old keeps its place, but for a late
+-- alert the pass decides by the lineage of now, and no two explain each other.
+SELECT tracer.link('turned_a', 'turned_b');
+INSERT INTO tracer.alert (asset, title, dedup_key, fired_at)
+VALUES ('turned_a', 'failed', 'ta', '2021-01-01 10:00+00'), ('turned_b', 'failed', 'tb', '2021-01-01 10:05+00');
+SELECT tracer.correlate();
+SELECT tracer.unlink('turned_a', 'turned_b');
+SELECT tracer.link('turned_b', 'turned_a');
+SELECT tracer.correlate();
+SELECT asset, role, parent_asset, because FROM tracer.incident_alerts WHERE asset LIKE 'turned%' ORDER BY fired_at;
+INSERT INTO tracer.alert (asset, title, dedup_key, fired_at) VALUES ('turned_a', 'failed', 'ta', '2021-01-01 09:59+00');
+SELECT tracer.correlate();
+SELECT asset, role, parent_asset, because FROM tracer.incident_alerts WHERE asset LIKE 'turned%' ORDER BY fired_at;
 DROP VIEW shown;
 DROP EXTENSION tracer;

@@ -335,8 +335,54 @@ decide(Decider *d, int32 e_index)
 }
 
 /*
+ * A link that was kept may be of lineage that is gone, and turn against one of
+ * this pass: what was decided is above what is kept, which is above it. What a
+ * pass gives comes before in its order, so a circle has a kept link that does
+ * not, and that one is decided again. Others are left as they were given.
+ */
+static void
+break_circles(Decider *d)
+{
+	Cascade    *c = d->c;
+	enum {NEW, ON_PATH, CLEAR};
+	uint8	   *state = pure_array0(uint8, c->nepisodes);
+
+	for (int32 i = 0; i < c->nepisodes; i++)
+	{
+		int32		from = d->order[i],
+					at = from;
+
+		if (!c->episodes[from].decided)
+			continue;
+		while (at != CASCADE_NONE && state[at] != CLEAR)
+		{
+			int32		turn;
+
+			if (state[at] == NEW)
+			{
+				state[at] = ON_PATH;
+				at = c->episodes[at].parent;
+				continue;
+			}
+			turn = at;
+			while (d->position[c->episodes[turn].parent] < d->position[turn])
+				turn = c->episodes[turn].parent;
+			for (at = from; state[at] == ON_PATH; at = c->episodes[at].parent)
+				state[at] = NEW;
+			decide(d, turn);
+			at = from;
+		}
+		for (at = from; at != CASCADE_NONE && state[at] == ON_PATH; at = c->episodes[at].parent)
+			state[at] = CLEAR;
+		if ((i & 0xFFF) == 0)
+			PURE_INTERRUPTS();
+	}
+	pure_free(state);
+}
+
+/*
  * Decides the parent of every episode that may have changed; the others keep
- * what they were given.
+ * what they were given, unless it goes in a circle now.
  */
 void
 cascade_decide(Cascade *c)
@@ -383,6 +429,8 @@ cascade_decide(Cascade *c)
 		if ((i & 0xFFF) == 0)
 			PURE_INTERRUPTS();
 	}
+	if (!c->all)
+		break_circles(&d);
 
 	pure_free(d.order);
 	pure_free(d.position);
