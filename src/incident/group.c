@@ -401,12 +401,26 @@ load_affected(Pass *p)
 	load_links(p);
 }
 
+/* Never, if the rest is right; but a pass without end could not even be cancelled. */
+static void
+complain_of_circle(const Pass *p, int32 i)
+{
+	elog(ERROR, "episodes of incident %lld explain each other in a circle",
+		 (long long) p->pe[i].incident);
+}
+
 static int32
 root_of(Pass *p, int32 i)
 {
-	while (p->pe[i].parent != CASCADE_NONE)
-		i = p->pe[i].parent;
-	return i;
+	int32		at = i;
+
+	for (int32 n = 0; p->pe[at].parent != CASCADE_NONE; n++)
+	{
+		if (n == p->nepisodes)
+			complain_of_circle(p, i);
+		at = p->pe[at].parent;
+	}
+	return at;
 }
 
 /* Gives child a parent unless that closes a circle. */
@@ -478,8 +492,7 @@ find_roots(Pass *p)
 		while (p->pe[at].root == CASCADE_NONE && p->pe[at].parent != CASCADE_NONE)
 		{
 			if (n == p->nepisodes)
-				elog(ERROR, "episodes of incident %lld explain each other in a circle",
-					 (long long) p->pe[i].incident);
+				complain_of_circle(p, i);
 			path[n++] = at;
 			at = p->pe[at].parent;
 		}
