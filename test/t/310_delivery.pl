@@ -247,30 +247,6 @@ cmp_ok($lost, '>', 0, 'a sender died with something in its hands');
 cmp_ok($twice, '<=', $lost, 'only what a sender had in its hands when it died arrived twice');
 ok(slurp_file($node->logfile) !~ /hunter2|sesame/, 'no secret in the server log');
 
-# ---- memory ----------------------------------------------------------------------------------
-# What is its own, without the pages of shared buffers that it has touched.
-sub rss { my ($kb) = slurp_file('/proc/' . sender_pid() . '/status') =~ /RssAnon:\s+(\d+)/; return $kb; }
-my $batch = 0;
-sub burst
-{
-	my ($n) = @_;
-	$batch++;
-	sql("INSERT INTO tracer.asset (name, owner) SELECT 'burst$batch.' || i, 'fine' FROM generate_series(1, $n) i;
-		INSERT INTO tracer.alert (asset, title) SELECT 'burst$batch.' || i, 'burst$batch.' || i || ' is late' FROM generate_series(1, $n) i");
-	ok(wait_until(sub { sql("SELECT count(*) FROM tracer.notifications WHERE channel = 'fine' AND state = 'due' OR state = 'sending'") == 0
-			&& sql("SELECT count(*) FROM tracer.notifications n JOIN tracer.incidents i USING (incident_id) WHERE i.origin_asset LIKE 'burst$batch.%' AND n.state = 'sent'") == $n },
-			"burst $batch", 120), "burst $batch of $n is sent");
-	return;
-}
-burst(1500);
-my $first = rss();
-burst(1500) foreach (1 .. 2);
-SKIP:
-{
-	skip 'AddressSanitizer keeps what is freed', 1 if ($ENV{LD_PRELOAD} // '') =~ /asan/;
-	cmp_ok(rss() - $first, '<', 4096, 'the sender\'s memory is flat');
-}
-
 # ---- what the sender cannot do, the doctor says ---------------------------------------------
 $node->safe_psql('postgres', "ALTER SYSTEM SET tracer.allowed_hosts = '*bad*'");
 $node->safe_psql('postgres', 'SELECT pg_reload_conf()');
